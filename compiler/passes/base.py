@@ -1,0 +1,80 @@
+"""What a pass is: a frozen dataclass whose fields are its options, with a contract that can be checked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import ClassVar
+
+from ...ir import Location, Module, Node
+from ...ir.diagnostics import UNKNOWN
+from ...ir.target import Target
+
+
+class Contract(Enum):
+    """What a pass must keep. `--verify-each` checks it with the interpreter on concrete inputs."""
+
+    VALUES = "values"
+    """every output, within the pass's `tolerance`"""
+    UNITARY = "unitary"
+    """the unitary of every circuit, up to the tracked global phase"""
+    STATE = "state"
+    """the state that every circuit makes from |0>, up to the tracked global phase"""
+    EXPECTATION = "expectation"
+    """the module's own observables"""
+    DISTRIBUTION = "distribution"
+    """the outcome distribution of every readout"""
+    SPIKES = "spikes"
+    """every spike, bin by bin"""
+    APPROXIMATE = "approximate"
+    """a measured error below the pass's stated bound"""
+
+
+@dataclass(frozen=True)
+class Remark:
+    """What a pass did, where, and how much it saved; or why it could not."""
+
+    pass_name: str
+    message: str
+    location: Location = UNKNOWN
+    saved: dict[str, float] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        saved = ", ".join(f"{key} {-value:+g}" for key, value in self.saved.items() if value)
+        return f"{self.pass_name}: {self.message}" + (f" ({saved})" if saved else "")
+
+
+Supports = Callable[[Node, Module], str | None]
+"""None where the device can run the node, else the reason why it cannot."""
+
+
+@dataclass
+class Context:
+    """What a pass may know beside the module.
+
+    supports: asks the target's backend about a node. whole_region: whether the backend takes connected regions of
+    supported nodes as one launch (True), or every node as a launch of its own.
+    """
+
+    target: Target | None = None
+    seed: int = 0
+    supports: Supports | None = None
+    whole_region: bool = False
+    remarks: list[Remark] = field(default_factory=list)
+
+    def remark(self, source: Pass, message: str, location: Location = UNKNOWN, **saved: float) -> None:
+        """Record what `source` did."""
+        self.remarks.append(Remark(source.name, message, location, saved))
+
+
+@dataclass(frozen=True)
+class Pass:
+    """Module -> Module. The docstring's first line is its summary in `qsc passes`; every field is an option."""
+
+    name: ClassVar[str] = ""
+    contract: ClassVar[Contract] = Contract.VALUES
+
+    def run(self, module: Module, context: Context) -> Module:
+        """The changed module; the given one is left as it is."""
+        raise TypeError(f"{type(self).__name__} does not say what it does")

@@ -1,0 +1,146 @@
+"""Angles: affine forms over a circuit's angle variables, kept exactly and stored once each.
+
+A row is `pi * num / den + offset + sum_k coeff_k * a_k` in radians, where `a_k` are the flattened angle variables of
+the circuit. What was written as a multiple of pi stays a rational, so "is this the identity" is decided exactly for it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+
+import numpy as np
+
+Terms = tuple[tuple[int, float], ...]
+Row = tuple[int, int, float, Terms]
+"""(num, den, offset, terms): num/den in lowest terms, den > 0; terms sorted by variable, no zero coefficient."""
+
+ZERO_ROW: Row = (0, 1, 0.0, ())
+_DENOMINATOR_LIMIT = 2**31
+
+
+def make_row(pi_multiple: Fraction | int = 0, offset: float = 0.0, terms: Iterable[tuple[int, float]] = ()) -> Row:
+    """The canonical row of `pi_multiple * pi + offset + sum coeff * variable`."""
+    collected: dict[int, float] = {}
+    for variable, coeff in terms:
+        collected[variable] = collected.get(variable, 0.0) + coeff
+    fraction = Fraction(pi_multiple)
+    if fraction.denominator > _DENOMINATOR_LIMIT or abs(fraction.numerator) > 2**62:
+        offset += float(fraction) * math.pi
+        fraction = Fraction(0)
+    kept = tuple(sorted((v, float(c)) for v, c in collected.items() if c != 0.0))
+    return (fraction.numerator, fraction.denominator, float(offset) + 0.0, kept)
+
+
+def add_rows(a: Row, b: Row, factor: Fraction | float | int = 1) -> Row:
+    """`a + factor * b`. A float factor turns the rational part of `b` into a float offset."""
+    if isinstance(factor, float) and factor.is_integer():
+        factor = int(factor)
+    pi_part = Fraction(a[0], a[1])
+    offset = a[2] + float(factor) * b[2]
+    if isinstance(factor, float):
+        offset += factor * b[0] / b[1] * math.pi
+    else:
+        pi_part += factor * Fraction(b[0], b[1])
+    scale = float(factor)
+    return make_row(pi_part, offset, a[3] + tuple((v, scale * c) for v, c in b[3]))
+
+
+def row_is_multiple(row: Row, period: Fraction | int, tolerance: float = 0.0) -> bool:
+    """Whether the row is a constant multiple of `period * pi`, exactly or within `tolerance` radians."""
+    if row[3]:
+        return False
+    if row[2] == 0.0:
+        return (Fraction(row[0], row[1]) / period).denominator == 1
+    full = float(period) * math.pi
+    value = row[0] / row[1] * math.pi + row[2]
+    return abs(value - round(value / full) * full) <= tolerance
+
+
+@dataclass(frozen=True, eq=False)
+class AngleTable:
+    """Distinct angle rows as columns. `ptr`, `variables`, `coeffs` hold the terms in compressed rows."""
+
+    num: np.ndarray
+    den: np.ndarray
+    offset: np.ndarray
+    ptr: np.ndarray
+    variables: np.ndarray
+    coeffs: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.num)
+
+    @classmethod
+    def from_rows(cls, rows: Sequence[Row]) -> AngleTable:
+        counts = np.fromiter((len(r[3]) for r in rows), np.int64, len(rows))
+        total = int(counts.sum())
+        return cls(
+            np.fromiter((r[0] for r in rows), np.int64, len(rows)),
+            np.fromiter((r[1] for r in rows), np.int64, len(rows)),
+            np.fromiter((r[2] for r in rows), np.float64, len(rows)),
+            np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+            np.fromiter((v for r in rows for v, _ in r[3]), np.int64, total),
+            np.fromiter((c for r in rows for _, c in r[3]), np.float64, total),
+        )
+
+    def row(self, index: int) -> Row:
+        start, stop = int(self.ptr[index]), int(self.ptr[index + 1])
+        terms = zip(self.variables[start:stop].tolist(), self.coeffs[start:stop].tolist(), strict=True)
+        return (int(self.num[index]), int(self.den[index]), float(self.offset[index]), tuple(terms))
+
+    def rows(self) -> list[Row]:
+        """All rows as plain tuples, the form in which passes edit them."""
+        num, den, offset = self.num.tolist(), self.den.tolist(), self.offset.tolist()
+        if not len(self.variables):
+            return [(n, d, o, ()) for n, d, o in zip(num, den, offset, strict=True)]
+        ptr = self.ptr.tolist()
+        pairs = list(zip(self.variables.tolist(), self.coeffs.tolist(), strict=True))
+        return [(n, d, o, tuple(pairs[s:e])) for n, d, o, s, e in zip(num, den, offset, ptr[:-1], ptr[1:], strict=True)]
+
+    @cached_property
+    def constants(self) -> np.ndarray:
+        """Constant part of every row in radians, shape (rows,)."""
+        return self.num / self.den * math.pi + self.offset
+
+    @cached_property
+    def term_rows(self) -> np.ndarray:
+        """The row that each stored term belongs to, shape (terms,)."""
+        return np.repeat(np.arange(len(self)), np.diff(self.ptr))
+
+    @cached_property
+    def is_constant(self) -> np.ndarray:
+        """Whether each row has no variable, shape (rows,)."""
+        return np.diff(self.ptr) == 0
+
+    def bind(self, values: np.ndarray) -> np.ndarray:
+        """Angles in radians for a whole batch: values (batch, variables) -> (batch, rows), one sparse product."""
+        angles = np.repeat(self.constants[None, :], len(values), axis=0)
+        filled = np.flatnonzero(~self.is_constant)
+        if len(filled):
+            angles[:, filled] += np.add.reduceat(values[:, self.variables] * self.coeffs, self.ptr[filled], axis=1)
+        return angles
+
+
+class AngleInterner:
+    """Builds an angle table in which equal rows share one index."""
+
+    def __init__(self, rows: Iterable[Row] = ()) -> None:
+        self._index: dict[Row, int] = {}
+        for row in rows:
+            self.add(row)
+
+    def add(self, row: Row) -> int:
+        return self._index.setdefault(row, len(self._index))
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+    def rows(self) -> list[Row]:
+        return list(self._index)
+
+    def table(self) -> AngleTable:
+        return AngleTable.from_rows(self.rows())

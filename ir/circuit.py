@@ -1,0 +1,355 @@
+"""Quantum circuits as columns: one row a gate, numpy arrays for every fact, no object per gate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from functools import cached_property
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+
+from .angles import ZERO_ROW, AngleInterner, AngleTable, Row, make_row
+from .conditions import Condition
+from .diagnostics import UNKNOWN, Location
+from .gates import GATES, OPCODES, Gate
+from .locations import NO_LOCATIONS, LocationTable
+
+
+@dataclass(frozen=True, slots=True)
+class AngleInput:
+    """A named array of angle variables: data (`role="input"`) or trainable (`role="weight"`)."""
+
+    name: str
+    shape: tuple[int, ...] = ()
+    role: str = "input"
+
+    @property
+    def size(self) -> int:
+        return int(np.prod(self.shape, dtype=np.int64))
+
+
+class GateRow(NamedTuple):
+    """One gate as plain values, the form in which passes edit a circuit.
+
+    `angles` are row numbers of the angle table; `condition` and `payload` index the circuit's tables (-1: none).
+    """
+
+    opcode: int
+    wires: tuple[int, ...]
+    angles: tuple[int, ...] = ()
+    clbits: tuple[int, ...] = ()
+    payload: int = -1
+    condition: int = -1
+    location: int = -1
+
+    @property
+    def gate(self) -> Gate:
+        return GATES[self.opcode]
+
+
+@dataclass(frozen=True, eq=False)
+class Circuit:
+    """A circuit on `num_qubits` qubits (all start in |0>) and `num_clbits` classical bits (all start at 0).
+
+    Row k is gate `GATES[opcode[k]]` on qubits `wires[wire_ptr[k]:wire_ptr[k+1]]`, with angle rows and classical bits in
+    the same compressed form. `phase` is the angle row of the global phase. Locations take no part in equality.
+    """
+
+    name: str
+    num_qubits: int
+    num_clbits: int
+    inputs: tuple[AngleInput, ...]
+    angles: AngleTable
+    opcode: np.ndarray
+    wire_ptr: np.ndarray
+    wires: np.ndarray
+    angle_ptr: np.ndarray
+    angle_rows: np.ndarray
+    clbit_ptr: np.ndarray
+    clbits: np.ndarray
+    payload: np.ndarray
+    condition: np.ndarray
+    location: np.ndarray
+    payloads: tuple[str, ...] = ()
+    conditions: tuple[Condition, ...] = ()
+    locations: LocationTable = field(default=NO_LOCATIONS)
+    phase: int = -1
+    place: Location = UNKNOWN
+
+    def __len__(self) -> int:
+        return len(self.opcode)
+
+    @cached_property
+    def variable_names(self) -> tuple[str, ...]:
+        """The name of every angle variable in order: `x[3]`, `w[1,2]`, or `t` for a scalar."""
+        names: list[str] = []
+        for array in self.inputs:
+            if array.shape:
+                names += [f"{array.name}[{','.join(map(str, index))}]" for index in np.ndindex(*array.shape)]
+            else:
+                names.append(array.name)
+        return tuple(names)
+
+    @property
+    def num_variables(self) -> int:
+        return sum(array.size for array in self.inputs)
+
+    def first_variable(self, name: str) -> int:
+        """The number of the first angle variable of the input array `name`."""
+        start = 0
+        for array in self.inputs:
+            if array.name == name:
+                return start
+            start += array.size
+        raise KeyError(name)
+
+    def place_of(self, index: int) -> Location:
+        """The source location of row `index`, or the circuit's own."""
+        return self.locations[int(self.location[index])] or self.place
+
+    def rows(self) -> list[GateRow]:
+        """All gates as plain tuples."""
+        return list(
+            map(
+                GateRow,
+                self.opcode.tolist(),
+                split_groups(self.wire_ptr, self.wires),
+                split_groups(self.angle_ptr, self.angle_rows),
+                split_groups(self.clbit_ptr, self.clbits),
+                self.payload.tolist(),
+                self.condition.tolist(),
+                self.location.tolist(),
+            )
+        )
+
+    def with_rows(self, rows: Sequence[GateRow], angles: AngleTable | None = None, phase: int | None = None) -> Circuit:
+        """The circuit with other gates (and angle table and phase row), everything else kept."""
+        wires, wire_ptr = join_groups([r.wires for r in rows])
+        angle_rows, angle_ptr = join_groups([r.angles for r in rows])
+        clbits, clbit_ptr = join_groups([r.clbits for r in rows])
+        return replace(
+            self,
+            angles=self.angles if angles is None else angles,
+            phase=self.phase if phase is None else phase,
+            opcode=np.array([r.opcode for r in rows], np.uint8),
+            wire_ptr=wire_ptr,
+            wires=wires,
+            angle_ptr=angle_ptr,
+            angle_rows=angle_rows,
+            clbit_ptr=clbit_ptr,
+            clbits=clbits,
+            payload=np.array([r.payload for r in rows], np.int32),
+            condition=np.array([r.condition for r in rows], np.int32),
+            location=np.array([r.location for r in rows], np.int32),
+        )
+
+    def select(self, keep: np.ndarray) -> Circuit:
+        """The circuit with only the rows where the boolean column `keep` is set, in order."""
+
+        def rows_of(ptr: np.ndarray, data: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            counts = np.diff(ptr)
+            new_ptr = np.concatenate([[0], np.cumsum(counts[keep])]).astype(np.int32)
+            return new_ptr, data[np.repeat(keep, counts)]
+
+        wire_ptr, wires = rows_of(self.wire_ptr, self.wires)
+        angle_ptr, angle_rows = rows_of(self.angle_ptr, self.angle_rows)
+        clbit_ptr, clbits = rows_of(self.clbit_ptr, self.clbits)
+        return replace(
+            self,
+            opcode=self.opcode[keep],
+            wire_ptr=wire_ptr,
+            wires=wires,
+            angle_ptr=angle_ptr,
+            angle_rows=angle_rows,
+            clbit_ptr=clbit_ptr,
+            clbits=clbits,
+            payload=self.payload[keep],
+            condition=self.condition[keep],
+            location=self.location[keep],
+        )
+
+    def compacted(self) -> Circuit:
+        """The same circuit with only the used angle rows, payloads and conditions, in order of first use."""
+        interner, rows = AngleInterner(), self.angles.rows()
+        used = self.angle_rows.tolist()
+        renumber = {old: interner.add(rows[old]) for old in dict.fromkeys(used)}
+        phase = interner.add(rows[self.phase]) if self.phase >= 0 and rows[self.phase] != ZERO_ROW else -1
+        payloads, payload = _renumber(self.payloads, self.payload)
+        conditions, condition = _renumber(self.conditions, self.condition)
+        return replace(
+            self,
+            angles=interner.table(),
+            angle_rows=np.array([renumber[r] for r in used], np.int32),
+            phase=phase,
+            payloads=payloads,
+            payload=payload,
+            conditions=conditions,
+            condition=condition,
+        )
+
+    @property
+    def has_measurement(self) -> bool:
+        """Whether the circuit measures, resets or is conditioned: then it is not one unitary."""
+        return bool(np.isin(self.opcode, (OPCODES["measure"], OPCODES["reset"])).any() or (self.condition >= 0).any())
+
+    def gate_counts(self) -> dict[str, int]:
+        """Number of rows of every gate kind, barriers included, by falling count."""
+        counts = np.bincount(self.opcode, minlength=len(GATES))
+        pairs = [(GATES[code].name, int(n)) for code, n in enumerate(counts) if n]
+        return dict(sorted(pairs, key=lambda pair: (-pair[1], pair[0])))
+
+    def costs(self) -> dict[str, int]:
+        """`qubits`, `gates`, `two_qubit_gates` (on two or more), `depth`, `two_qubit_depth`; barriers do not count."""
+        arity = np.diff(self.wire_ptr)
+        real = self.opcode != OPCODES["barrier"]
+        return {
+            "qubits": self.num_qubits,
+            "gates": int(real.sum()),
+            "two_qubit_gates": int((real & (arity >= 2)).sum()),
+            "depth": self._depth(1),
+            "two_qubit_depth": self._depth(2),
+        }
+
+    def _depth(self, least_arity: int) -> int:
+        level = [0] * (self.num_qubits + self.num_clbits)
+        barrier = OPCODES["barrier"]
+        for row in self.rows():
+            ends = row.wires + tuple(self.num_qubits + b for b in row.clbits)
+            if not ends:
+                continue
+            counted = row.opcode != barrier and len(row.wires) >= least_arity
+            at = max(level[w] for w in ends) + counted
+            for w in ends:
+                level[w] = at
+        return max(level, default=0)
+
+    def canonical(self) -> tuple:
+        """Everything that equality compares: gates with their angle rows, payloads and conditions written out."""
+        c = self.compacted()
+        return (
+            c.name,
+            c.num_qubits,
+            c.num_clbits,
+            c.inputs,
+            c.angles.row(c.phase) if c.phase >= 0 else ZERO_ROW,
+            c.payloads,
+            c.conditions,
+            tuple(c.angles.rows()[: len(c.angles)]),
+            tuple(tuple(r[:6]) for r in c.rows()),
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return self.canonical() == other.canonical() if isinstance(other, Circuit) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.num_qubits, len(self)))
+
+
+def split_groups(ptr: np.ndarray, data: np.ndarray) -> Iterator[tuple[int, ...]]:
+    values, ends = data.tolist(), ptr.tolist()
+    return (tuple(values[start:stop]) for start, stop in pairwise(ends))
+
+
+def join_groups(groups: Sequence[Sequence[int]]) -> tuple[np.ndarray, np.ndarray]:
+    ptr = np.zeros(len(groups) + 1, np.int32)
+    np.cumsum([len(g) for g in groups], out=ptr[1:])
+    return np.fromiter((v for g in groups for v in g), np.int32, int(ptr[-1])), ptr
+
+
+def _renumber(table: tuple, column: np.ndarray) -> tuple[tuple, np.ndarray]:
+    """Keep the used entries of a table in order of first use, equal entries once."""
+    index: dict = {}
+    values = column.tolist()
+    renumbered = [index.setdefault(table[v], len(index)) if v >= 0 else -1 for v in values]
+    return tuple(index), np.array(renumbered, np.int32)
+
+
+class CircuitEditor:
+    """Collects gates one by one and makes the columns at the end. Frontends and generators use it."""
+
+    def __init__(
+        self,
+        name: str,
+        num_qubits: int,
+        num_clbits: int = 0,
+        inputs: Iterable[AngleInput] = (),
+        place: Location = UNKNOWN,
+    ) -> None:
+        self.name = name
+        self.num_qubits = num_qubits
+        self.num_clbits = num_clbits
+        self.inputs = tuple(inputs)
+        self.place = place
+        self.angles = AngleInterner()
+        self.phase: Row = ZERO_ROW
+        self.rows: list[GateRow] = []
+        self._payloads: dict[str, int] = {}
+        self._conditions: dict[Condition, int] = {}
+        self._locations: dict[Location, int] = {}
+
+    def add(
+        self,
+        gate: str,
+        wires: Sequence[int],
+        angles: Sequence[Row | float | Fraction] = (),
+        *,
+        clbits: Sequence[int] = (),
+        pauli: str | None = None,
+        condition: Condition | None = None,
+        location: Location = UNKNOWN,
+    ) -> None:
+        """Append one gate. An angle is a row, a number in radians, or a Fraction (a multiple of pi)."""
+        self.rows.append(
+            GateRow(
+                OPCODES[gate],
+                tuple(wires),
+                tuple(self.angles.add(as_row(a)) for a in angles),
+                tuple(clbits),
+                -1 if pauli is None else self._payloads.setdefault(pauli, len(self._payloads)),
+                -1 if condition is None else self._conditions.setdefault(condition, len(self._conditions)),
+                self._locations.setdefault(location, len(self._locations)) if location else -1,
+            )
+        )
+
+    def circuit(self) -> Circuit:
+        """The finished circuit."""
+        phase = self.angles.add(self.phase) if self.phase != ZERO_ROW else -1
+        return replace(
+            empty_circuit(self.name, self.num_qubits, self.num_clbits, self.inputs),
+            payloads=tuple(self._payloads),
+            conditions=tuple(self._conditions),
+            locations=LocationTable.of(self._locations),
+            place=self.place,
+        ).with_rows(self.rows, self.angles.table(), phase)
+
+
+def as_row(angle: Row | float | Fraction) -> Row:
+    """An angle row from a row, a number in radians, or a Fraction (a multiple of pi)."""
+    if isinstance(angle, Fraction):
+        return make_row(angle)
+    return angle if isinstance(angle, tuple) else make_row(0, float(angle))
+
+
+def empty_circuit(name: str, num_qubits: int, num_clbits: int = 0, inputs: Sequence[AngleInput] = ()) -> Circuit:
+    """A circuit without gates."""
+    none, start = np.zeros(0, np.int32), np.zeros(1, np.int32)
+    return Circuit(
+        name,
+        num_qubits,
+        num_clbits,
+        tuple(inputs),
+        AngleTable.from_rows(()),
+        np.zeros(0, np.uint8),
+        start,
+        none,
+        start,
+        none,
+        start,
+        none,
+        none,
+        none,
+        none,
+    )

@@ -1,0 +1,103 @@
+"""Pauli sums, the observables of a readout."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+PauliTerm = tuple[tuple[str, int], ...]
+"""((letter, qubit), ...) sorted by qubit; the empty term is the identity."""
+
+_FACTOR = re.compile(r"\s*([XYZ])\[?(\d+)\]?\s*")
+_TERM = re.compile(
+    r"\s*([+-])?\s*(\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)?\s*\*?\s*((?:[XYZ]\[?\d+\]?[\s*]*)*)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PauliSum:
+    """sum_k coeff_k * P_k, for example `0.5*X0*Y1 - Z2`. Terms are distinct and sorted; real coefficients."""
+
+    terms: tuple[tuple[PauliTerm, float], ...]
+
+    @classmethod
+    def of(cls, terms: Iterable[tuple[PauliTerm, float]]) -> PauliSum:
+        """The canonical sum: equal terms joined, zero coefficients dropped."""
+        total: dict[PauliTerm, float] = {}
+        for term, coeff in terms:
+            key = tuple(sorted(term, key=lambda f: f[1]))
+            if len({q for _, q in key}) != len(key):
+                raise ValueError(f"a Pauli product names one qubit twice: {term}")
+            total[key] = total.get(key, 0.0) + float(coeff)
+        return cls(tuple(sorted((t, c) for t, c in total.items() if c != 0.0)))
+
+    @classmethod
+    def parse(cls, text: str) -> PauliSum:
+        """Reads `Z0`, `Z[0]`, `0.5*X0*Y1 - Z2`, `-Z0 Z1 + 1.5`. ValueError says which part is wrong."""
+        terms: list[tuple[PauliTerm, float]] = []
+        at = 0
+        while at < len(text.rstrip()):
+            match = _TERM.match(text, at)
+            if match is None or match.end() == at or not (match[2] or match[3]) or (at and not match[1]):
+                raise ValueError(f"not a Pauli sum at character {at + 1} of {text!r}")
+            sign = -1.0 if match[1] == "-" else 1.0
+            factors = tuple((m[1], int(m[2])) for m in _FACTOR.finditer(match[3]))
+            terms.append((factors, sign * float(match[2] or 1.0)))
+            at = match.end()
+        if not terms:
+            raise ValueError("an empty Pauli sum")
+        return cls.of(terms)
+
+    @property
+    def qubits(self) -> tuple[int, ...]:
+        """Every qubit that the sum acts on, sorted."""
+        return tuple(sorted({q for term, _ in self.terms for _, q in term}))
+
+    def __str__(self) -> str:
+        parts: list[str] = []
+        for term, coeff in self.terms:
+            letters = "*".join(f"{p}{q}" for p, q in term)
+            size = abs(coeff)
+            body = letters if letters and size == 1.0 else f"{size!r}*{letters}" if letters else repr(size)
+            sign = ("-" if coeff < 0 else "") if not parts else ("- " if coeff < 0 else "+ ")
+            parts.append(sign + body)
+        return " ".join(parts) if parts else "0.0"
+
+    def __add__(self, other: PauliSum | float) -> PauliSum:
+        return PauliSum.of(self.terms + _lift(other).terms)
+
+    def __radd__(self, other: float) -> PauliSum:
+        return self + other
+
+    def __neg__(self) -> PauliSum:
+        return self * -1.0
+
+    def __sub__(self, other: PauliSum | float) -> PauliSum:
+        return self + -_lift(other)
+
+    def __mul__(self, other: PauliSum | float) -> PauliSum:
+        """Product with a number, or with a sum on other qubits (a shared qubit is a ValueError)."""
+        return PauliSum.of((a + b, x * y) for a, x in self.terms for b, y in _lift(other).terms)
+
+    def __rmul__(self, other: float) -> PauliSum:
+        return self * other
+
+
+def _lift(value: PauliSum | float) -> PauliSum:
+    return value if isinstance(value, PauliSum) else PauliSum.of([((), float(value))])
+
+
+def X(qubit: int) -> PauliSum:
+    """Pauli X on one qubit."""
+    return PauliSum.of([((("X", qubit),), 1.0)])
+
+
+def Y(qubit: int) -> PauliSum:
+    """Pauli Y on one qubit."""
+    return PauliSum.of([((("Y", qubit),), 1.0)])
+
+
+def Z(qubit: int) -> PauliSum:
+    """Pauli Z on one qubit."""
+    return PauliSum.of([((("Z", qubit),), 1.0)])

@@ -1,0 +1,96 @@
+"""Readouts of a circuit. Operands are the circuit's angle inputs in order, each of its declared shape, batched or not.
+
+Qubit order: index bit i (value 2^i) of `probabilities` and column i of `samples` belong to the i-th listed qubit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from ..circuit import Circuit
+from ..graph import Op, TypeFault
+from ..observables import PauliSum
+from ..types import DYNAMIC, Type
+from .rules import common_float
+
+if TYPE_CHECKING:
+    from ..module import Module
+
+
+def _parse_observables(value: Any) -> tuple[PauliSum, ...]:
+    return tuple(o if isinstance(o, PauliSum) else PauliSum.parse(o) for o in value)
+
+
+@dataclass(frozen=True)
+class Readout(Op):
+    """What is read from `circuit`, a name in the module's circuits."""
+
+    operands = (0, None)
+    circuit: str
+
+    def _circuit(self, module: Module) -> Circuit:
+        if self.circuit not in module.circuits:
+            raise TypeFault(f"there is no circuit {self.circuit!r}")
+        return module.circuits[self.circuit]
+
+    def _inputs(self, operands: tuple[Type, ...], module: Module) -> tuple[str, tuple[int, ...]]:
+        """(float type, batch shape) of the operands."""
+        circuit = self._circuit(module)
+        if len(operands) != len(circuit.inputs):
+            names = ", ".join(a.name for a in circuit.inputs) or "no inputs"
+            raise TypeFault(f"circuit {circuit.name} takes {names}; got {len(operands)} operands")
+        for array, t in zip(circuit.inputs, operands, strict=True):
+            if t.shape not in (array.shape, (DYNAMIC, *array.shape)):
+                raise TypeFault(f"angle input {array.name} of circuit {circuit.name} has shape {array.shape}, got {t}")
+        batched = any(t.batched for t in operands)
+        return common_float(*operands) if operands else "f64", (DYNAMIC,) if batched else ()
+
+    def _check_qubits(self, qubits: tuple[int, ...], module: Module) -> None:
+        width = self._circuit(module).num_qubits
+        if len(set(qubits)) != len(qubits) or any(not 0 <= q < width for q in qubits):
+            raise TypeFault(f"qubits {list(qubits)} are not distinct qubits of a {width}-qubit circuit")
+
+
+@dataclass(frozen=True)
+class Expectation(Readout):
+    """<O_k> for every observable: result (batch, number of observables)."""
+
+    mnemonic = "expectation"
+    coerce: ClassVar = {"observables": _parse_observables}
+    observables: tuple[PauliSum, ...] = ()
+
+    def result_types(self, operands: tuple[Type, ...], module: Module) -> tuple[Type, ...]:
+        kind, batch = self._inputs(operands, module)
+        for observable in self.observables:
+            self._check_qubits(observable.qubits, module)
+        return (Type(kind, (*batch, len(self.observables))),)
+
+
+@dataclass(frozen=True)
+class Probabilities(Readout):
+    """Probability of every outcome of `qubits`: result (batch, 2^n)."""
+
+    mnemonic = "probabilities"
+    qubits: tuple[int, ...] = ()
+
+    def result_types(self, operands: tuple[Type, ...], module: Module) -> tuple[Type, ...]:
+        kind, batch = self._inputs(operands, module)
+        self._check_qubits(self.qubits, module)
+        return (Type(kind, (*batch, 1 << len(self.qubits))),)
+
+
+@dataclass(frozen=True)
+class Samples(Readout):
+    """Measured bits of `qubits`, one row a shot: result (batch, shots, n)."""
+
+    mnemonic = "samples"
+    qubits: tuple[int, ...] = ()
+    shots: int = 1024
+
+    def result_types(self, operands: tuple[Type, ...], module: Module) -> tuple[Type, ...]:
+        _, batch = self._inputs(operands, module)
+        self._check_qubits(self.qubits, module)
+        if self.shots < 1:
+            raise TypeFault(f"needs at least one shot, got {self.shots}")
+        return (Type("bit", (*batch, self.shots, len(self.qubits))),)

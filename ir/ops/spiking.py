@@ -1,0 +1,65 @@
+"""Single-step spiking neurons. A loop over time is a `scan` whose body holds them; the state is a carried value.
+
+`reset` says what a spike does to the membrane potential: "zero", "subtract" (the threshold) or "none". With
+`delayed=True` (snntorch's default) the reset acts in the step after the spike, and what came in during that step is
+part of what is reset to zero; with `delayed=False` it acts at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from ..graph import Op, TypeFault
+from ..types import Type
+from .rules import broadcast, common_float
+
+if TYPE_CHECKING:
+    from ..module import Module
+
+RESETS = ("zero", "subtract", "none")
+
+
+@dataclass(frozen=True)
+class Neuron(Op):
+    """Operands: input x, one value for every state, then the parameters, each a scalar or broadcast to x.
+
+    Results: spikes, then every new state.
+    """
+
+    states: ClassVar[int] = 1
+    reset: str = "subtract"
+    delayed: bool = True
+
+    def result_types(self, operands: tuple[Type, ...], module: Module) -> tuple[Type, ...]:
+        if self.reset not in RESETS:
+            raise TypeFault(f"unknown reset {self.reset!r}", "one of " + ", ".join(RESETS))
+        kind = common_float(*operands)
+        shape = broadcast(*operands)
+        for t in operands[: 1 + self.states]:
+            if t.shape != shape:
+                raise TypeFault(f"input and state need one shape, got {', '.join(map(str, operands))}")
+        return (Type("spike", shape), *(Type(kind, shape),) * self.states)
+
+
+@dataclass(frozen=True)
+class Leaky(Neuron):
+    """Leaky integrate-and-fire: operands x, v, beta, threshold; results spike, v'.
+
+    v' = beta v + x, reset as stated; spike = 1 where v' > threshold (snntorch.Leaky).
+    """
+
+    mnemonic = "leaky"
+    operands = (4, 4)
+
+
+@dataclass(frozen=True)
+class Synaptic(Neuron):
+    """Current-based leaky integrate-and-fire: operands x, i, v, alpha, beta, threshold; results spike, i', v'.
+
+    i' = alpha i + x, v' = beta v + i', reset of v as stated; spike = 1 where v' > threshold (snntorch.Synaptic).
+    """
+
+    mnemonic = "synaptic"
+    operands = (6, 6)
+    states: ClassVar[int] = 2

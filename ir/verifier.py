@@ -1,0 +1,192 @@
+"""The structural and type verifier: every fault of a module at once, each with its place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from .cells import CELLS
+from .circuit import Circuit
+from .conditions import bits_of
+from .diagnostics import Diagnostic, InputError, Location
+from .gates import GATES, OPCODES
+from .graph import Graph, Node, TypeFault, Value
+from .module import Module
+from .netlist import Netlist
+
+MEASURE = OPCODES["measure"]
+PAULI = OPCODES["pauli"]
+
+
+def verify(module: Module) -> None:
+    """Raises InputError with a diagnostic for every fault of the module."""
+    faults = [*find_faults(module)]
+    if faults:
+        raise InputError(faults)
+
+
+def find_faults(module: Module) -> Iterator[Diagnostic]:
+    """Every fault of the module."""
+    yield from _weight_faults(module)
+    for circuit in module.circuits.values():
+        yield from circuit_faults(circuit)
+    for netlist in module.netlists.values():
+        yield from netlist_faults(netlist)
+    yield from _graph_faults(module.graph, module)
+
+
+def _weight_faults(module: Module) -> Iterator[Diagnostic]:
+    users: dict[str, Location] = {}
+    for node in module.nodes():
+        for value in node.operands:
+            users.setdefault(value.name, node.location)
+    for name, array in module.weights.items():
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            where = np.argwhere(~np.isfinite(array))[0].tolist()
+            yield Diagnostic(
+                "M0006",
+                f"weight {name} holds {array[tuple(where)]} at index {where}",
+                users.get("@" + name, Location()),
+                help="train again, or repair the weight: a compiled model needs finite numbers",
+            )
+
+
+def _graph_faults(graph: Graph, module: Module) -> Iterator[Diagnostic]:
+    known: dict[str, Value] = {}
+    for value in graph.inputs:
+        if value.name in known:
+            yield Diagnostic("I0002", f"input {value.name} is defined twice")
+        known[value.name] = value
+    for node in graph.nodes:
+        missing = [*_operand_faults(node.operands, known, module, node.location)]
+        yield from missing
+        for body in node.op.bodies:
+            yield from _graph_faults(body, module)
+        if not missing:
+            yield from _node_faults(node, module)
+        for value in node.results:
+            if value.name in known:
+                yield Diagnostic("I0002", f"{value.name} is defined twice", node.location)
+            known[value.name] = value
+    last = graph.nodes[-1].location if graph.nodes else Location()
+    yield from _operand_faults(graph.outputs, known, module, last)
+
+
+def _operand_faults(
+    operands: tuple[Value, ...], known: dict[str, Value], module: Module, place: Location
+) -> Iterator[Diagnostic]:
+    for value in operands:
+        if value.is_weight:
+            if value.weight_name not in module.weights:
+                yield Diagnostic("I0004", f"there is no weight {value.name}", place)
+            elif (actual := module.weight_value(value.weight_name)) != value:
+                yield Diagnostic("I0006", f"weight {value} is used, the module holds {actual.type}", place)
+        elif value.name not in known:
+            yield Diagnostic("I0001", f"{value.name} is used before it is defined", place)
+        elif known[value.name] != value:
+            yield Diagnostic("I0003", f"{value} is used, it is defined as {known[value.name].type}", place)
+
+
+def _node_faults(node: Node, module: Module) -> Iterator[Diagnostic]:
+    op, (least, most) = node.op, node.op.operands
+    if len(node.operands) < least or (most is not None and len(node.operands) > most):
+        wanted = str(least) if least == most else f"{least} or more" if most is None else f"{least} to {most}"
+        yield Diagnostic("I0005", f"{op.mnemonic} needs {wanted} operands, got {len(node.operands)}", node.location)
+        return
+    try:
+        wanted_types = op.result_types(tuple(v.type for v in node.operands), module)
+    except TypeFault as fault:
+        yield Diagnostic("I0003", f"{op.mnemonic}: {fault.message}", node.location, help=fault.help)
+        return
+    given = tuple(v.type for v in node.results)
+    if given != wanted_types:
+        yield Diagnostic(
+            "I0003",
+            f"{op.mnemonic} gives {', '.join(map(str, wanted_types))}, declared {', '.join(map(str, given))}",
+            node.location,
+        )
+
+
+def circuit_faults(circuit: Circuit) -> Iterator[Diagnostic]:
+    """Every fault of one circuit, found on its columns; at most ten of each kind are spelled out."""
+    c = circuit
+    arity, angle_count, bit_count = np.diff(c.wire_ptr), np.diff(c.angle_ptr), np.diff(c.clbit_ptr)
+    owner = np.repeat(np.arange(len(c)), arity)
+
+    def report(code: str, rows: np.ndarray, message: str) -> Iterator[Diagnostic]:
+        for k in np.unique(rows)[:10].tolist():
+            wires = c.wires[c.wire_ptr[k] : c.wire_ptr[k + 1]].tolist()
+            text = message.format(gate=GATES[c.opcode[k]].name, wires=", ".join(f"q[{w}]" for w in wires))
+            yield Diagnostic(code, f"circuit {c.name}, gate {k}: {text}", c.place_of(k))
+
+    table_qubits = np.array([g.qubits for g in GATES])[c.opcode]
+    table_angles = np.array([g.angles for g in GATES])[c.opcode]
+    wrong = ((table_qubits >= 0) & (arity != table_qubits)) | (angle_count != table_angles)
+    wrong |= bit_count != (c.opcode == MEASURE)
+    lengths = np.array([len(p) for p in c.payloads] + [-1])[c.payload]
+    wrong |= np.where(c.opcode == PAULI, lengths != arity, c.payload >= 0)
+    yield from report("C0003", np.flatnonzero(wrong), "{gate} on {wires} has the wrong number of operands")
+    outside = (c.wires < 0) | (c.wires >= c.num_qubits)
+    yield from report("C0001", owner[outside], f"{{gate}} on {{wires}}, but the circuit has {c.num_qubits} qubits")
+    order = np.lexsort((c.wires, owner))
+    same = (np.diff(c.wires[order]) == 0) & (np.diff(owner[order]) == 0)
+    yield from report("C0002", owner[order][1:][same], "{gate} on {wires} uses one qubit twice")
+    bit_owner = np.repeat(np.arange(len(c)), bit_count)
+    bad_bits = (c.clbits < 0) | (c.clbits >= c.num_clbits)
+    yield from report("C0004", bit_owner[bad_bits], "{gate} on {wires} writes a classical bit that is not there")
+    if c.conditions:
+        beyond = np.array([max(bits_of(e)) >= c.num_clbits for e in c.conditions] + [False])[c.condition]
+        yield from report("C0004", np.flatnonzero(beyond), "{gate} on {wires} reads a classical bit that is not there")
+    rows_bad = (c.angle_rows < 0) | (c.angle_rows >= len(c.angles))
+    angle_owner = np.repeat(np.arange(len(c)), angle_count)
+    yield from report("C0006", angle_owner[rows_bad], "{gate} on {wires} refers to an angle row that is not there")
+    if len(c.angles.variables) and int(c.angles.variables.max()) >= c.num_variables:
+        yield Diagnostic("C0006", f"circuit {c.name}: an angle uses a variable that no input declares", c.place)
+    if not np.isfinite(c.angles.offset).all() or not np.isfinite(c.angles.coeffs).all():
+        yield Diagnostic("P0004", f"circuit {c.name}: an angle is not a finite number", c.place)
+    if c.phase >= len(c.angles):
+        yield Diagnostic("C0006", f"circuit {c.name}: the global phase refers to no row", c.place)
+
+
+def netlist_faults(netlist: Netlist) -> Iterator[Diagnostic]:
+    """Every fault of one netlist: pins, drivers, cycles; for SFQ cells also one sink a net."""
+    n, rows = netlist, netlist.rows()
+    for k, row in enumerate(rows):
+        cell = row.cell
+        if len(row.inputs) != len(cell.inputs) or len(row.outputs) != len(cell.outputs):
+            yield Diagnostic(
+                "N0002", f"netlist {n.name}, cell {k}: {cell.name} has the wrong number of pins", n.place_of(k)
+            )
+    drivers = np.zeros(n.num_nets, np.int64)
+    sinks = np.zeros(n.num_nets, np.int64)
+    sources = [net for _, net in n.inputs] + ([n.clock] if n.clock >= 0 else [])
+    np.add.at(drivers, np.array(sources + n.output_nets.tolist(), np.int64), 1)
+    np.add.at(sinks, np.array(n.input_nets.tolist() + [net for _, net in n.outputs], np.int64), 1)
+    for net in np.flatnonzero((drivers == 0) & (sinks > 0))[:10].tolist():
+        yield Diagnostic("N0001", f"netlist {n.name}: net {net} has no driver", n.place)
+    for net in np.flatnonzero(drivers > 1)[:10].tolist():
+        yield Diagnostic("N0001", f"netlist {n.name}: net {net} has {drivers[net]} drivers", n.place)
+    if any(not CELLS[code].logic for code in np.unique(n.opcode)):
+        for net in np.flatnonzero(sinks > 1)[:10].tolist():
+            yield Diagnostic(
+                "N0004", f"netlist {n.name}: net {net} has {sinks[net]} sinks", n.place, help="insert splitters"
+            )
+    yield from _cycle_faults(n)
+
+
+def _cycle_faults(n: Netlist) -> Iterator[Diagnostic]:
+    ready = {net for _, net in n.inputs} | {n.clock}
+    waiting = list(enumerate(n.rows()))
+    while waiting:
+        blocked = []
+        for k, row in waiting:
+            if ready.issuperset(row.inputs):
+                ready.update(row.outputs)
+            else:
+                blocked.append((k, row))
+        if len(blocked) == len(waiting):
+            k, row = blocked[0]
+            yield Diagnostic("N0003", f"netlist {n.name}: {row.cell.name} waits for its own output", n.place_of(k))
+            return
+        waiting = blocked
