@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Logic(Op):
-    """The netlist's outputs for its inputs, ports in order: operand bit (batch, inputs), result bit (batch, outputs)."""
+    """The netlist's outputs for its inputs, ports in order: bit (batch, inputs) -> bit (batch, outputs)."""
 
     mnemonic = "logic"
     netlist: str
