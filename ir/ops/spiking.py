@@ -1,8 +1,13 @@
 """Single-step spiking neurons. A loop over time is a `scan` whose body holds them; the state is a carried value.
 
-`reset` says what a spike does to the membrane potential: "zero", "subtract" (the threshold) or "none". With
-`delayed=True` (snntorch's default) the reset acts in the step after the spike, and what came in during that step is
-part of what is reset to zero; with `delayed=False` it acts at once.
+`reset` says what a spike does to the membrane potential v: "zero", "subtract" (the threshold) or "none". With
+`delayed=True` (snntorch's default) the reset acts in the step after the spike; with `delayed=False` it acts at once.
+Both follow snntorch 1.0.0 to the bit, arithmetic in the order written, with
+
+    r = 1 where v > threshold, else 0       (the potential that came in: a spike of the step before)
+    s = 1 where u > threshold, else 0       (u is stated by each neuron; s is the spike result)
+    delayed:      v' = u
+    not delayed:  v' = u - (s - r) * threshold  for "subtract",  u - (s - r) * u  for "zero",  u  for "none"
 """
 
 from __future__ import annotations
@@ -44,9 +49,10 @@ class Neuron(Op):
 
 @dataclass(frozen=True)
 class Leaky(Neuron):
-    """Leaky integrate-and-fire: operands x, v, beta, threshold; results spike, v'.
+    """Leaky integrate-and-fire (snntorch.Leaky): operands x, v, beta, threshold; results s, v'.
 
-    v' = beta v + x, reset as stated; spike = 1 where v' > threshold (snntorch.Leaky).
+    "zero": u = beta * ((1 - r) * v) + x (what comes in is kept); "subtract": u = (beta * v + x) - r * threshold;
+    "none": u = beta * v + x.
     """
 
     mnemonic = "leaky"
@@ -55,9 +61,11 @@ class Leaky(Neuron):
 
 @dataclass(frozen=True)
 class Synaptic(Neuron):
-    """Current-based leaky integrate-and-fire: operands x, i, v, alpha, beta, threshold; results spike, i', v'.
+    """Current-based leaky integrate-and-fire (snntorch.Synaptic): operands x, i, v, alpha, beta, threshold; results
+    s, i', v'.
 
-    i' = alpha i + x, v' = beta v + i', reset of v as stated; spike = 1 where v' > threshold (snntorch.Synaptic).
+    i' = alpha * i + x is never reset. With m = beta * v + i': "zero": u = m - m * r (what comes in is lost);
+    "subtract": u = m - r * threshold; "none": u = m.
     """
 
     mnemonic = "synaptic"
