@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import ClassVar, Protocol
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -30,18 +31,25 @@ class Emission:
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How to execute. shots: None for exact values. noise: the device's own noise model."""
+    """How to execute.
+
+    shots: None for exact values. noise: the device's own noise model. importer: run the artifact by another framework
+    that the backend knows by this name, instead of by its own simulator.
+    """
 
     shots: int | None = None
     noise: bool = False
     seed: int = 0
+    importer: str | None = None
 
 
 @dataclass(frozen=True)
-class RunReport:
-    """What executing cost, for the report: executions, shots, seconds, or whatever the backend counts."""
+class SelfCheck:
+    """A check that only this kind of device has, for example every order in which pulses may arrive."""
 
-    counts: dict[str, float] = field(default_factory=dict)
+    cases: int
+    failures: int
+    detail: str
 
 
 class Backend(Protocol):
@@ -58,6 +66,17 @@ class Backend(Protocol):
     def emit(self, launch: Launch, module: Module, target: Target, seed: int) -> Emission:
         """The artifacts of one launch. Raises TargetError where the target cannot hold it."""
         ...
+
+    def target_from(self, table: Mapping[str, Any], path: Path) -> Target:
+        """The target that a user's TOML file describes. Raises InputError T0005 that says what is wrong in it."""
+        ...
+
+    def self_checks(self, files: Mapping[str, bytes], launch: Launch, module: Module) -> list[SelfCheck]:
+        """Checks of one launch beyond comparing its values; an empty list where there are none."""
+        ...
+
+    last_counts: dict[str, float]
+    """What the last `run` counted (executions, shots, spikes, ...); empty before."""
 
     def run(
         self,

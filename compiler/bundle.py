@@ -1,0 +1,238 @@
+"""The compiled model: its program, artifacts and golden data, and what one can do with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..backends.base import Backend, RunOptions
+from ..ir import InputError, Module
+from ..ir.ops import Launch
+from ..ir.types import DTYPES, DYNAMIC, Type
+from . import registry, storage
+
+if TYPE_CHECKING:
+    from .verification import Verification
+
+GOLDEN = "golden.safetensors"
+WEIGHTS = "weights.safetensors"
+PROGRAM = "program.qsc"
+SOURCE = "source.qsc"
+REPORT = "report.html"
+CHUNK_BYTES = 256 * 2**20
+"""Rough memory that one chunk of a run may take."""
+
+
+@dataclass
+class Bundle:
+    """A compiled model in memory. `files` maps a path inside the bundle to its bytes, the manifest not among them."""
+
+    manifest: dict[str, Any]
+    files: dict[str, bytes]
+    run_counts: dict[str, float] = field(default_factory=dict)
+    """What the last run counted: executions, shots, spikes, ..."""
+
+    # What it holds
+
+    @cached_property
+    def weights(self) -> dict[str, np.ndarray]:
+        """Every weight of source and program by name."""
+        return storage.unpack_arrays(self.files[WEIGHTS])
+
+    @cached_property
+    def program(self) -> Module:
+        """The host program; its `launch` ops name artifacts."""
+        return self._read(PROGRAM)
+
+    @cached_property
+    def source(self) -> Module:
+        """What the frontend read."""
+        return self._read(SOURCE)
+
+    def _read(self, name: str) -> Module:
+        from ..frontends.text import read
+
+        return read(self.files[name].decode(), name, self.weights)
+
+    @cached_property
+    def golden(self) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """(inputs, outputs of the original framework) that the bundle was compiled with."""
+        arrays = storage.unpack_arrays(self.files[GOLDEN])
+        return _numbered(arrays, "input"), _numbered(arrays, "output")
+
+    @property
+    def costs(self) -> dict[str, float]:
+        """Totals over all launches: qubits, two_qubit_gates, neurons, junctions, ..."""
+        return dict(self.manifest["costs"])
+
+    @property
+    def costs_by_op(self) -> dict[str, dict[str, float]]:
+        """Artifact name -> its costs."""
+        return {name: dict(row) for name, row in self.manifest["costs_by_op"].items()}
+
+    # What one can do with it
+
+    def run(
+        self,
+        *inputs: Any,
+        shots: int | None = None,
+        noise: bool = False,
+        seed: int = 0,
+        precision: str | None = "auto",
+        importer: str | None = None,
+    ) -> Any:
+        """Outputs for a batch of inputs (arrays or tensors, batch first), as numpy arrays; a single output alone.
+
+        shots: None for exact values. noise: the device's own noise. precision: "f64" computes every float of the host
+        program in float64, None as declared, "auto" in float64 unless the model spikes. importer: another framework
+        that runs the artifacts, where the backend knows one.
+        Raises InputError where the inputs do not fit, MissingError where the backend's SDK or program is not there.
+        """
+        arrays = self.check_inputs(inputs)
+        options = RunOptions(shots, noise, seed, importer)
+        rows = len(arrays[0]) if arrays and self.program.graph.inputs[0].type.batched else None
+        self.run_counts = {}
+        if rows is None:
+            outputs = self._run_chunk(arrays, options, precision)
+        else:
+            step = self._chunk_rows()
+            chunks = [
+                self._run_chunk([a[at : at + step] for a in arrays], options, precision)
+                for at in range(0, max(rows, 1), step)
+            ]
+            outputs = [
+                np.concatenate(parts, axis=_batch_axis(value.type))
+                for parts, value in zip(zip(*chunks, strict=True), self.program.graph.outputs, strict=True)
+            ]
+        return outputs[0] if len(outputs) == 1 else outputs
+
+    def verify(self, **options: Any) -> Verification:
+        """Compiled against source and against the original framework. See `qsc.compiler.verification.verify_bundle`."""
+        from .verification import verify_bundle
+
+        return verify_bundle(self, **options)
+
+    def report(self) -> str:
+        """What was compiled and what it costs, as text."""
+        from .report import text_report
+
+        return text_report(self)
+
+    def _repr_html_(self) -> str:
+        from .report import html_fragment
+
+        return html_fragment(self)
+
+    def save(self, folder: str | Path) -> Path:
+        """Write the bundle to `folder`, atomically. See `storage.write_folder` for the errors."""
+        from .report import html_page
+
+        files = {**self.files, REPORT: html_page(self).encode()}
+        storage.write_folder(Path(folder), files, self.manifest)
+        return Path(folder)
+
+    # How it runs
+
+    def check_inputs(self, inputs: Sequence[Any]) -> list[np.ndarray]:
+        """The inputs as arrays of the declared types. InputError R0001 with what is given and what is wanted."""
+        declared = self.program.graph.inputs
+        if len(inputs) != len(declared):
+            wanted = ", ".join(map(str, declared))
+            raise InputError.of("R0001", f"{len(inputs)} inputs are given, the model takes {len(declared)}: {wanted}")
+        arrays = [as_array(x, value.type) for x, value in zip(inputs, declared, strict=True)]
+        for array, value in zip(arrays, declared, strict=True):
+            fits = len(array.shape) == len(value.type.shape) and all(
+                wanted in (DYNAMIC, given) for given, wanted in zip(array.shape, value.type.shape, strict=True)
+            )
+            if not fits:
+                raise InputError.of(
+                    "R0001",
+                    f"input {value.name} has shape {tuple(array.shape)}, the model takes {value.type}",
+                    help="the first dimension, written ?, is the batch" if value.type.batched else "",
+                )
+            if array.dtype.kind == "f" and not np.isfinite(array).all():
+                where = np.argwhere(~np.isfinite(array))[0].tolist()
+                raise InputError.of("R0001", f"input {value.name} holds {array[tuple(where)]} at index {where}")
+        if len({len(a) for a, v in zip(arrays, declared, strict=True) if v.type.batched}) > 1:
+            raise InputError.of("R0001", f"the inputs have different batch sizes: {[len(a) for a in arrays]}")
+        return arrays
+
+    def _run_chunk(self, inputs: list[np.ndarray], options: RunOptions, precision: str | None) -> list[np.ndarray]:
+        from ..ir.interpreter import evaluate
+
+        def launch(op: Launch, arguments: Sequence[np.ndarray]) -> list[np.ndarray]:
+            backend = self.backend_of(op)
+            outputs = backend.run(self.artifact(op.artifact), op, self.program, arguments, options)
+            for key, count in backend.last_counts.items():
+                self.run_counts[key] = self.run_counts.get(key, 0) + count
+            return outputs
+
+        chosen = self.default_precision if precision == "auto" else precision
+        outputs = evaluate(self.program, inputs, precision=chosen, launch=launch, seed=options.seed)
+        return [o.detach().cpu().numpy() for o in outputs]
+
+    @cached_property
+    def default_precision(self) -> str | None:
+        """ "f64", or None (as declared) for a model with spikes, whose thresholds a finer number could cross."""
+        spiking = any(v.type.dtype == "spike" for node in self.source.nodes() for v in node.results)
+        return None if spiking else "f64"
+
+    def backend_of(self, launch: Launch) -> Backend:
+        """The backend that runs a launch."""
+        name = self.manifest["devices"][launch.device]
+        if name not in self._backends:
+            self._backends[name] = registry.find_backend(name)
+        return self._backends[name]
+
+    @cached_property
+    def _backends(self) -> dict[str, Backend]:
+        return {}
+
+    def artifact(self, name: str) -> Mapping[str, bytes]:
+        """The files of one launch, by their names below `artifacts/NAME/`."""
+        prefix = f"artifacts/{name}/"
+        return {path[len(prefix) :]: data for path, data in self.files.items() if path.startswith(prefix)}
+
+    def launches(self) -> list[Launch]:
+        """Every launch of the program, in order."""
+        return [node.op for node in self.program.nodes() if isinstance(node.op, Launch)]
+
+    def _chunk_rows(self) -> int:
+        sizes = [_row_bytes(v.type) for node in self.program.nodes() for v in node.results]
+        return max(1, CHUNK_BYTES // max(1, 4 * max(sizes, default=1)))
+
+
+def load(folder: str | Path) -> Bundle:
+    """The bundle in `folder`, every hash checked. InputError where it is missing, damaged or of a newer schema."""
+    manifest, files = storage.read_folder(Path(folder))
+    return Bundle(manifest, files)
+
+
+def as_array(value: Any, wanted: Type) -> np.ndarray:
+    """A numpy array of the declared element type from an array, a tensor or a nested list."""
+    if hasattr(value, "detach"):
+        value = value.detach().cpu().numpy()
+    array = np.asarray(value)
+    if wanted.is_float and array.dtype == np.float64:
+        return array
+    return array.astype(DTYPES[wanted.dtype], copy=False)
+
+
+def _batch_axis(t: Type) -> int:
+    return t.shape.index(DYNAMIC) if t.batched else 0
+
+
+def _row_bytes(t: Type) -> int:
+    return 8 * int(np.prod([d for d in t.shape if d != DYNAMIC], dtype=np.int64))
+
+
+def _numbered(arrays: Mapping[str, np.ndarray], prefix: str) -> list[np.ndarray]:
+    out = []
+    while f"{prefix}.{len(out)}" in arrays:
+        out.append(arrays[f"{prefix}.{len(out)}"])
+    return out

@@ -1,0 +1,167 @@
+"""qsc compile"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .. import pipelines, registry
+from .common import PATH, Progress, json_option, print_json, quiet_option, seed_option
+
+EPILOG = """Example:
+
+\b
+  qsc compile examples/digits_qcnn/model.py --target fake_torino -o build/qcnn
+  qsc compile net.py --target nir --passes "fold-batchnorm,quantize-weights{bits=4}" --verify-each
+
+Compiling a Python file runs it.
+"""
+
+
+class CompileCommand(click.Command):
+    """A command that has every option of every pass as a flag too."""
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        return [*super().get_params(ctx), *pass_options()]
+
+
+def pass_options() -> list[click.Option]:
+    """One flag for every option name that a pass declares; all passes with that option get the value."""
+    owners: dict[str, list[str]] = {}
+    kinds: dict[str, type] = {}
+    for name in registry.pass_names():
+        pass_class = registry.PASSES.load(name)
+        for option, field in pipelines.option_fields(pass_class).items():
+            owners.setdefault(option, []).append(name)
+            kinds.setdefault(option, pipelines.option_type(pass_class, field))
+    return [
+        click.Option(
+            [f"--{option}/--no-{option}" if kinds[option] is bool else f"--{option}", f"pass_{option}"],
+            default=None,
+            type=None if kinds[option] is bool else kinds[option],
+            metavar=None if kinds[option] is bool else "VALUE",
+            help=f"Option of {', '.join(names)} (see qsc passes).",
+        )
+        for option, names in sorted(owners.items())
+    ]
+
+
+def parse_settings(pairs: tuple[str, ...], flags: dict[str, Any]) -> dict[str, str]:
+    """`--set key=value` and the passes' own flags as one table."""
+    settings: dict[str, str] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals:
+            raise click.BadParameter(f"{pair!r} has no value", param_hint="--set key=value")
+        settings[key] = value
+    given = {key.removeprefix("pass_"): value for key, value in flags.items() if value is not None}
+    return settings | {key.replace("_", "-"): str(value) for key, value in given.items()}
+
+
+def parse_shape(text: str | None) -> tuple[int, ...] | None:
+    """`1,8,8` or `1x8x8` as numbers."""
+    if text is None:
+        return None
+    try:
+        return tuple(int(part) for part in text.replace("x", ",").split(",") if part.strip())
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is not a shape such as 1,8,8", param_hint="--input-shape") from None
+
+
+@click.command("compile", cls=CompileCommand, epilog=EPILOG)
+@click.argument("model", type=PATH)
+@click.option(
+    "--target", "-t", "targets", multiple=True, required=True, help="Target name or .toml file; one of each kind."
+)
+@click.option("--output", "-o", type=PATH, default=None, help="Folder of the bundle [default: build/MODEL].")
+@click.option("--entry", help="Object or function in the Python file that is or makes the model [default: model].")
+@click.option("--input-shape", help="Shape of one input without the batch, where the file has no example_input.")
+@click.option("--calibration", type=PATH, help="Inputs (.npy, .npz) to check on instead of the file's example_input.")
+@click.option(
+    "--weights", type=click.Choice(["bake", "keep"]), default="bake", help="Bake trained angles, or keep them."
+)
+@click.option("--passes", help='Passes instead of the target\'s own, e.g. "light-cone,quantize-weights{bits=4}".')
+@click.option(
+    "--set", "settings", multiple=True, metavar="KEY=VALUE", help="An option of a pass, as option or pass.option."
+)
+@click.option(
+    "--tolerance", "check_tolerance", type=float, default=0.0, help="Largest error that verification accepts."
+)
+@click.option(
+    "--strict", is_flag=True, help="Refuse what the target does not run itself, instead of leaving it to the host."
+)
+@click.option("--verify-each", is_flag=True, help="Check every pass's contract with the interpreter.")
+@click.option("--no-verify", is_flag=True, help="Do not check the compiled model.")
+@click.option("--keep-stages", is_flag=True, help="Keep the module after every pass in the bundle.")
+@click.option("--dump-dir", type=PATH, help="Write the module after every pass, and a trace, to this folder.")
+@click.option("--print-after", multiple=True, metavar="PASS", help="Print the module after this pass.")
+@click.option("--print-after-all", is_flag=True, help="Print the module after every pass.")
+@seed_option
+@json_option
+@quiet_option
+def command(
+    model: Path,
+    targets: tuple[str, ...],
+    output: Path | None,
+    entry: str | None,
+    input_shape: str | None,
+    calibration: Path | None,
+    weights: str,
+    passes: str | None,
+    settings: tuple[str, ...],
+    check_tolerance: float,
+    strict: bool,
+    verify_each: bool,
+    no_verify: bool,
+    keep_stages: bool,
+    dump_dir: Path | None,
+    print_after: tuple[str, ...],
+    print_after_all: bool,
+    seed: int,
+    as_json: bool,
+    quiet: bool,
+    **flags: Any,
+) -> None:
+    """Compile MODEL (.py, .pt2 or .qsc) for a target, check the result and write the bundle."""
+    from ..driver import Options, compile_model
+    from ..manager import Watch
+
+    for name in print_after:
+        registry.PASSES.load(name)
+    options = Options(
+        targets=targets,
+        entry=entry,
+        input_shape=parse_shape(input_shape),
+        calibration=calibration,
+        weights=weights,
+        passes=passes,
+        settings=parse_settings(settings, flags),
+        strict=strict,
+        verify=not no_verify,
+        verify_each=verify_each,
+        keep_stages=keep_stages,
+        tolerance=check_tolerance,
+        seed=seed,
+    )
+    with Progress(quiet or as_json) as step:
+        step(f"read {model}")
+        watch = Watch(
+            show=_show,
+            print_after=frozenset(["*"] if print_after_all else print_after),
+            dump_dir=dump_dir,
+            progress=step,
+        )
+        bundle = compile_model(model, options, watch=watch)
+        folder = bundle.save(
+            output or Path("build") / (model.stem if model.stem != "model" else model.absolute().parent.name)
+        )
+    if as_json:
+        print_json(bundle.manifest | {"folder": str(folder)})
+    elif not quiet:
+        click.echo(bundle.report() + f"written to {folder}")
+
+
+def _show(name: str, text: str) -> None:
+    click.echo(f"# after {name}\n{text}")

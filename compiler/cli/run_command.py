@@ -1,0 +1,97 @@
+"""qsc run"""
+
+from __future__ import annotations
+
+import io
+import os
+import tempfile
+from pathlib import Path
+
+import click
+import numpy as np
+
+from .common import PATH, json_option, print_json, quiet_option, seed_option
+
+EPILOG = """Example:
+
+\b
+  qsc run build/qcnn --input x.npy -o y.npy
+  qsc run build/qcnn --input x.npy --shots 4096 --seed 1
+"""
+
+
+@click.command("run", epilog=EPILOG)
+@click.argument("bundle", type=PATH)
+@click.option(
+    "--input", "-i", "inputs", type=PATH, required=True, help="Inputs: .npy, or .npz for several, batch first."
+)
+@click.option("--output", "-o", type=PATH, help="Where to write the outputs (.npy, or .npz for several).")
+@click.option("--shots", type=click.IntRange(min=1), help="Measure this many shots instead of computing exact values.")
+@click.option("--noise", is_flag=True, help="Simulate the device's own noise.")
+@seed_option
+@json_option
+@quiet_option
+def command(
+    bundle: Path,
+    inputs: Path,
+    output: Path | None,
+    shots: int | None,
+    noise: bool,
+    seed: int,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Run BUNDLE on inputs: device parts by the embedded simulator, the rest on the host."""
+    from ..bundle import load
+    from ..driver import read_arrays
+
+    compiled = load(bundle)
+    given = read_arrays(inputs)
+    result = compiled.run(*given, shots=shots, noise=noise, seed=seed)
+    outputs = result if isinstance(result, list) else [result]
+    names = [v.name for v in compiled.program.graph.outputs]
+    if output is not None:
+        _write(output, dict(zip(names, outputs, strict=True)))
+    facts = {
+        "outputs": {name: list(o.shape) for name, o in zip(names, outputs, strict=True)},
+        "counts": compiled.run_counts,
+    }
+    if as_json:
+        print_json(facts | {"written": str(output) if output else None})
+    elif not quiet:
+        _summarise(names, outputs, compiled.run_counts, output)
+
+
+def _write(path: Path, outputs: dict[str, np.ndarray]) -> None:
+    from ...ir import MissingError
+
+    buffer = io.BytesIO()
+    if path.suffix == ".npz":
+        np.savez(buffer, allow_pickle=False, **outputs)
+    else:
+        np.save(buffer, next(iter(outputs.values())), allow_pickle=False)
+    if path.suffix != ".npz" and len(outputs) > 1:
+        raise click.BadParameter(f"the model has {len(outputs)} outputs: name a .npz file", param_hint="-o")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(buffer.getvalue())
+            os.chmod(temporary, 0o644)
+            os.replace(temporary, path)
+        finally:
+            Path(temporary).unlink(missing_ok=True)
+    except OSError as fault:
+        raise MissingError.of("E0003", f"cannot write {path}: {fault.strerror}", help="choose another -o") from None
+
+
+def _summarise(names: list[str], outputs: list[np.ndarray], counts: dict[str, float], written: Path | None) -> None:
+    for name, array in zip(names, outputs, strict=True):
+        click.echo(f"{name}: {array.dtype} {list(array.shape)}")
+        if written is None:
+            click.echo(np.array2string(array, threshold=64, precision=6))
+    for key, value in counts.items():
+        click.echo(f"{key}: {value:g}")
+    if written is not None:
+        click.echo(f"written to {written}")

@@ -1,0 +1,330 @@
+"""From a model to a bundle: read, verify, run the passes, emit, check."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import __version__
+from ..backends.base import Backend, Emission
+from ..frontends.base import Imported
+from ..ir import InputError, Module, TargetError, print_module, verify
+from ..ir.diagnostics import Diagnostic
+from ..ir.graph import Node
+from ..ir.ops import Launch
+from ..ir.target import Target
+from ..ir.types import DYNAMIC
+from . import contracts, pipelines, registry, storage
+from .bundle import GOLDEN, PROGRAM, SOURCE, WEIGHTS, Bundle, as_array
+from .manager import InternalError, Stage, Watch, run_passes, size_of
+from .passes.base import Context, Contract, Pass, Remark
+from .verification import verify_bundle
+
+GOLDEN_SAMPLES = 16
+"""How many inputs are drawn where the source brings none."""
+
+TRUTH_TABLE_BITS = 10
+"""Logic with at most this many input bits is checked on its whole truth table."""
+
+TOOLS = ("numpy", "torch", "qiskit", "qiskit-aer", "qiskit-ibm-runtime", "nir", "snntorch")
+HOST_NOTE = "on the host: "
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a user may say of one compile; the names are those of the command line.
+
+    settings: `option` or `pass.option` -> value as text. calibration: inputs that replace the source's examples.
+    """
+
+    targets: tuple[str, ...]
+    entry: str | None = None
+    input_shape: tuple[int, ...] | None = None
+    calibration: Path | Sequence[np.ndarray] | None = None
+    weights: str = "bake"
+    passes: str | None = None
+    settings: Mapping[str, str] = field(default_factory=dict)
+    strict: bool = False
+    verify: bool = True
+    verify_each: bool = False
+    keep_stages: bool = False
+    tolerance: float = 0.0
+    seed: int = 0
+
+
+def compile_model(source: Any, options: Options, *, example_input: Any = None, watch: Watch | None = None) -> Bundle:
+    """Compile a path, a torch module, a builder circuit with a readout, or a Module.
+
+    Raises InputError, TargetError, MissingError or CheckError (a failed verification) with everything that is wrong.
+    """
+    watch = watch or Watch()
+    targets = [registry.find_target(name) for name in options.targets]
+    kinds = [t.kind for t in targets]
+    if len(set(kinds)) != len(kinds):
+        raise InputError.of("T0001", f"two targets of one kind: {', '.join(options.targets)}", help="give one of each")
+    imported = load_source(source, options, example_input)
+    verify(imported.module)
+    inputs = golden_inputs(imported, options)
+    program, passes, remarks = optimise(imported.module, targets, inputs, options, watch)
+    if options.strict:
+        _refuse_host_parts(remarks, program)
+    emissions = emit(program, targets, options.seed, watch)
+    bundle = _assemble(source, imported, program, targets, emissions, passes, remarks, inputs, options, watch)
+    if options.verify:
+        if watch.progress:
+            watch.progress("verify")
+        outcome = verify_bundle(bundle)
+        bundle.manifest["verification"] = outcome.to_json()
+        outcome.require(bundle.manifest["source"]["name"])
+    return bundle
+
+
+# Reading
+
+
+def load_source(source: Any, options: Options, example_input: Any = None) -> Imported:
+    """What a frontend makes of the source; the suffix of a path chooses the frontend."""
+    if isinstance(source, Module):
+        return Imported(source)
+    if isinstance(source, str | Path):
+        path = Path(source)
+        if not path.is_file():
+            raise InputError.of("M0001", f"there is no model file {path}")
+        if path.suffix not in registry.FRONTENDS.entries:
+            known = ", ".join(registry.FRONTENDS.entries)
+            raise InputError.of("M0007", f"{path} is of an unknown kind {path.suffix!r}", help=f"known: {known}")
+        return registry.FRONTENDS.load(path.suffix)(path, options.entry, options.input_shape)
+    if hasattr(source, "to_module"):
+        return Imported(source.to_module())
+    if hasattr(source, "named_parameters"):
+        from ..frontends.torch import read
+
+        if example_input is None:
+            raise InputError.of("M0004", "compiling a torch module needs example_input=")
+        return read(source, example_input)
+    raise InputError.of("M0007", f"cannot compile a {type(source).__name__}", help="a path, a torch module or a Module")
+
+
+def golden_inputs(imported: Imported, options: Options) -> list[np.ndarray]:
+    """The inputs that the bundle is checked on: calibration data, the source's examples, or drawn ones."""
+    declared = imported.module.graph.inputs
+    given = options.calibration if options.calibration is not None else imported.example_inputs
+    if isinstance(given, Path):
+        given = read_arrays(given)
+    if given:
+        if len(given) != len(declared):
+            raise InputError.of("R0001", f"{len(given)} example inputs are given, the model takes {len(declared)}")
+        return [as_array(x, v.type) for x, v in zip(given, declared, strict=True)]
+    rng = np.random.default_rng(options.seed)
+    drawn: list[np.ndarray] = []
+    for value in declared:
+        shape = tuple(GOLDEN_SAMPLES if d == DYNAMIC else d for d in value.type.shape)
+        if value.type.dtype == "bit":
+            drawn.append(_bits(value.type.shape[-1], shape, rng))
+        else:
+            drawn.append(as_array(rng.uniform(-np.pi, np.pi, shape), value.type))
+    return drawn
+
+
+def _bits(width: int, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    if width <= TRUTH_TABLE_BITS and len(shape) == 2:
+        return (np.arange(1 << width)[:, None] >> np.arange(width)) & 1 == 1
+    return rng.random(shape) < 0.5
+
+
+def read_arrays(path: Path) -> list[np.ndarray]:
+    """The arrays of a .npy or .npz file, by name. InputError where it cannot be read."""
+    try:
+        found = np.load(path, allow_pickle=False)
+    except FileNotFoundError:
+        raise InputError.of("R0004", f"there is no file {path}") from None
+    except (ValueError, OSError, EOFError) as fault:
+        reason = str(fault).splitlines()[0] if str(fault) else type(fault).__name__
+        raise InputError.of("R0004", f"cannot read {path}: {reason}", help="write it with numpy.save") from None
+    return [found] if isinstance(found, np.ndarray) else [found[name] for name in sorted(found.files)]
+
+
+# Passes
+
+
+def optimise(
+    module: Module, targets: Sequence[Target], inputs: list[np.ndarray], options: Options, watch: Watch
+) -> tuple[Module, list[Pass], list[Remark]]:
+    """The module after the pipelines of all targets, the passes that ran, and their remarks."""
+    watch.record(Stage("frontend", module, 0.0, size_of(module)))
+    if options.verify_each:
+        watch = replace(watch, check=_contract_check(inputs, options.seed))
+    ran: list[Pass] = []
+    remarks: list[Remark] = []
+    for target in targets:
+        backend = registry.find_backend(target.backend)
+        if options.passes is not None:
+            passes = pipelines.parse_pipeline(options.passes, options.settings)
+            passes += [registry.make_pass("partition", {})] if not any(p.name == "partition" for p in passes) else []
+        else:
+            passes = pipelines.default_pipeline(target.kind, options.settings, options.weights)
+        pipelines.check_settings(options.settings, passes)
+        context = Context(target, options.seed, _supports(backend, target), backend.whole_region)
+        module = run_passes(module, passes, context, watch)
+        ran += passes
+        remarks += context.remarks
+    return module.without_unused(), ran, remarks
+
+
+def _supports(backend: Backend, target: Target) -> Callable[[Node, Module], str | None]:
+    return lambda node, module: backend.unsupported(node, module, target)
+
+
+def _contract_check(inputs: list[np.ndarray], seed: int) -> Callable[[Pass, Module, Module], None]:
+    def check(pass_: Pass, before: Module, after: Module) -> None:
+        contracts.check(pass_, before, after, [inputs], seed)
+
+    return check
+
+
+def _refuse_host_parts(remarks: Sequence[Remark], program: Module) -> None:
+    faults = [
+        Diagnostic("T0004", r.message, r.location, help="compile without --strict to run it on the host")
+        for r in remarks
+        if r.message.startswith(HOST_NOTE)
+    ]
+    if faults:
+        raise TargetError(faults)
+
+
+# Emitting
+
+
+def emit(program: Module, targets: Sequence[Target], seed: int, watch: Watch) -> dict[str, Emission]:
+    """Every launch as its backend's artifacts, by artifact name. Faults of all launches are raised together."""
+    by_name = {t.name: t for t in targets}
+    emissions: dict[str, Emission] = {}
+    faults: list[Diagnostic] = []
+    for node in program.nodes():
+        if not isinstance(node.op, Launch):
+            continue
+        if watch.progress:
+            watch.progress(f"emit {node.op.artifact}")
+        target = by_name[node.op.device]
+        backend = registry.find_backend(target.backend)
+        try:
+            emissions[node.op.artifact] = backend.emit(node.op, program, target, seed)
+        except TargetError as fault:
+            faults += fault.diagnostics
+    if faults:
+        raise TargetError(faults)
+    return emissions
+
+
+# Writing
+
+
+def _assemble(
+    source: Any,
+    imported: Imported,
+    program: Module,
+    targets: Sequence[Target],
+    emissions: Mapping[str, Emission],
+    passes: Sequence[Pass],
+    remarks: Sequence[Remark],
+    inputs: list[np.ndarray],
+    options: Options,
+    watch: Watch,
+) -> Bundle:
+    files: dict[str, bytes] = {
+        SOURCE: print_module(imported.module).encode(),
+        PROGRAM: print_module(program).encode(),
+        WEIGHTS: storage.pack_arrays(_merged(imported.module, program, watch, options)),
+        GOLDEN: storage.pack_arrays(_golden(imported, inputs)),
+    }
+    for name, emission in emissions.items():
+        files |= {f"artifacts/{name}/{path}": data for path, data in emission.files.items()}
+    if options.keep_stages:
+        for number, stage in enumerate(watch.stages):
+            files[f"stages/{number:02d}-{stage.name}.qsc"] = print_module(stage.module).encode()
+    by_op = {name: dict(emission.costs) for name, emission in emissions.items()}
+    approximate = any(p.contract is Contract.APPROXIMATE for p in passes)
+    manifest: dict[str, Any] = {
+        "schema": storage.SCHEMA,
+        "qsc": __version__,
+        "python": platform.python_version(),
+        "tools": tool_versions(),
+        "source": _describe_source(source, imported.module),
+        "targets": [{"name": t.name, "kind": t.kind, "backend": t.backend, "limits": dict(t.limits)} for t in targets],
+        "devices": {t.name: t.backend for t in targets},
+        "seed": options.seed,
+        "passes": [pipelines.describe(p) for p in passes],
+        "remarks": [{"text": str(r), "place": str(r.location)} for r in remarks],
+        "notes": {name: list(e.notes) for name, e in emissions.items()},
+        "inputs": [str(v) for v in program.graph.inputs],
+        "outputs": [str(v) for v in program.graph.outputs],
+        "approximate": approximate,
+        "tolerance": options.tolerance,
+        "costs": total_costs(by_op),
+        "costs_by_op": by_op,
+    }
+    bundle = Bundle(manifest, files)
+    bundle.program, bundle.source = program, imported.module
+    return bundle
+
+
+def _merged(source: Module, program: Module, watch: Watch, options: Options) -> dict[str, np.ndarray]:
+    stages = [s.module.weights for s in watch.stages] if options.keep_stages else []
+    try:
+        return storage.merge_weights([source.weights, *stages, program.weights])
+    except ValueError as fault:
+        raise InternalError(f"a pass changed a weight under its old name: {fault}") from fault
+
+
+def _golden(imported: Imported, inputs: list[np.ndarray]) -> dict[str, np.ndarray]:
+    if imported.reference is not None:
+        outputs = imported.reference(inputs)
+    else:
+        from ..ir.interpreter import evaluate
+
+        outputs = [o.numpy() for o in evaluate(imported.module, inputs, precision="f64")]
+    named = {f"input.{k}": a for k, a in enumerate(inputs)}
+    return named | {f"output.{k}": np.asarray(a) for k, a in enumerate(outputs)}
+
+
+def _describe_source(source: Any, module: Module) -> dict[str, str]:
+    if isinstance(source, str | Path):
+        path = Path(source)
+        return {"name": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+    return {"name": module.name, "sha256": ""}
+
+
+def tool_versions() -> dict[str, str]:
+    """Versions of the libraries that a bundle may depend on, those that are installed."""
+    found: dict[str, str] = {}
+    for name in TOOLS:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+LARGEST = ("qubits", "depth", "two_qubit_depth", "time_steps", "latency_s", "period_s", "weight_bits")
+PRODUCT = ("predicted_fidelity",)
+
+
+def total_costs(by_op: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+    """Costs of the whole program: sums, but the largest where launches do not add up (width, depth, times)."""
+    total: dict[str, float] = {}
+    for row in by_op.values():
+        for key, value in row.items():
+            if key not in total:
+                total[key] = value
+            elif key in LARGEST:
+                total[key] = max(total[key], value)
+            else:
+                total[key] = total[key] * value if key in PRODUCT else total[key] + value
+    return total

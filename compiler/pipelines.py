@@ -1,0 +1,132 @@
+"""Which passes run for which kind of target, and how a pipeline is written as text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, Field, fields
+from types import NoneType, UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+from ..ir import InputError
+from ..ir.diagnostics import did_you_mean
+from . import registry
+from .passes.base import Pass
+
+PIPELINES: dict[str, tuple[str, ...]] = {
+    "quantum": ("fold-batchnorm", "quantize-weights?", "bake-weights", "cancel-gates", "light-cone", "partition"),
+    "neuromorphic": ("fold-batchnorm", "quantize-weights?", "partition"),
+    "sfq": ("simplify-logic", "map-rsfq", "balance-paths", "insert-splitters", "partition"),
+    "host": ("fold-batchnorm", "quantize-weights?"),
+}
+"""Target kind -> pass names in order. A name with `?` runs only where one of its options is set."""
+
+_ITEM = re.compile(r"\s*([A-Za-z][\w-]*)\s*(?:\{([^{}]*)\})?\s*(?:,|$)")
+
+
+def option_fields(pass_class: type[Pass]) -> dict[str, Field[Any]]:
+    """Option name as written (`per-channel`) -> the field of the pass."""
+    return {f.name.replace("_", "-"): f for f in fields(pass_class)}
+
+
+def option_type(pass_class: type[Pass], field: Field[Any]) -> type:
+    """The plain type of an option: int, float, bool or str."""
+    hint = get_type_hints(pass_class)[field.name]
+    if get_origin(hint) in (Union, UnionType):
+        hint = next(part for part in get_args(hint) if part is not NoneType)
+    return hint
+
+
+def default_of(field: Field[Any]) -> Any:
+    """The default of an option, None where it has to be given."""
+    return None if field.default is MISSING else field.default
+
+
+def default_pipeline(kind: str, settings: Mapping[str, str], weights: str = "bake") -> list[Pass]:
+    """The passes for a kind of target, with the settings `option` or `pass.option` applied."""
+    out: list[Pass] = []
+    for entry in PIPELINES[kind]:
+        name = entry.rstrip("?")
+        options = _settings_for(name, settings)
+        skipped = (entry.endswith("?") and not options) or (name == "bake-weights" and weights == "keep")
+        if not skipped:
+            out.append(registry.make_pass(name, options))
+    return out
+
+
+def parse_pipeline(text: str, settings: Mapping[str, str]) -> list[Pass]:
+    """Passes written as `light-cone,quantize-weights{bits=4, per-channel=false}`."""
+    out: list[Pass] = []
+    at = 0
+    while at < len(text):
+        match = _ITEM.match(text, at)
+        if match is None:
+            raise InputError.of(
+                "O0002",
+                f"cannot read the pass list {text!r} at character {at + 1}",
+                help="write names with commas between them, options in braces: light-cone,quantize-weights{bits=4}",
+            )
+        name, braces = match[1], match[2] or ""
+        given = _settings_for(name, settings)
+        for pair in filter(None, re.split(r"[,\s]+", braces.strip())):
+            key, _, value = pair.partition("=")
+            given |= _convert(name, key, value or "true")
+        out.append(registry.make_pass(name, given))
+        at = match.end()
+    return out
+
+
+def _settings_for(name: str, settings: Mapping[str, str]) -> dict[str, Any]:
+    known = option_fields(registry.PASSES.load(name))
+    out: dict[str, Any] = {}
+    for key, value in settings.items():
+        owner, _, option = key.rpartition(".")
+        if owner in ("", name) and option in known:
+            out |= _convert(name, option, value)
+    return out
+
+
+def check_settings(settings: Mapping[str, str], passes: Sequence[Pass]) -> None:
+    """Raises InputError where a setting is no option of a pass, or no pass that runs has it."""
+    running = {f"{p.name}.{option}" for p in passes for option in option_fields(type(p))}
+    plain = {key.rpartition(".")[2] for key in running}
+    for key in settings:
+        if key not in running and key not in plain:
+            raise InputError.of(
+                "O0002", f"no pass of this pipeline has the option {key!r}", help=did_you_mean(key, plain | running)
+            )
+
+
+def _convert(name: str, option: str, value: str) -> dict[str, Any]:
+    pass_class = registry.PASSES.load(name)
+    known = option_fields(pass_class)
+    if option not in known:
+        raise InputError.of("O0002", f"pass {name} has no option {option!r}", help=did_you_mean(option, known))
+    wanted = option_type(pass_class, known[option])
+    try:
+        return {known[option].name: _read(value, wanted)}
+    except ValueError:
+        kind = {bool: "true or false", int: "a whole number", float: "a number"}.get(wanted, "text")
+        raise InputError.of("O0002", f"option {option} of pass {name} is {value!r}", help=f"it takes {kind}") from None
+
+
+def _read(value: str, wanted: type) -> Any:
+    if wanted is bool:
+        if value.lower() not in ("true", "false", "yes", "no", "1", "0", "on", "off"):
+            raise ValueError(value)
+        return value.lower() in ("true", "yes", "1", "on")
+    return wanted(value)
+
+
+def describe(pass_: Pass) -> str:
+    """The pass as it would be written in a pipeline, with the options that differ from their defaults."""
+    given = [
+        f"{option}={_show(value)}"
+        for option, field in option_fields(type(pass_)).items()
+        if (value := getattr(pass_, field.name)) != default_of(field)
+    ]
+    return pass_.name + ("{" + ", ".join(given) + "}" if given else "")
+
+
+def _show(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,159 @@
+"""What there is: frontends, passes, targets and backends by name, as strings that are resolved on use.
+
+Third parties add their own with entry points of the groups `qsc.frontends`, `qsc.passes`, `qsc.targets` and
+`qsc.backends`; the value has the same form `package.module:attribute`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import import_module
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+from ..backends.base import Backend
+from ..ir import InputError
+from ..ir.diagnostics import did_you_mean
+from ..ir.target import Target
+from .passes.base import Pass
+
+
+@dataclass(frozen=True)
+class Registry:
+    """Names of one kind. `code` is the diagnostic for a name that is not there."""
+
+    kind: str
+    code: str
+    built_in: dict[str, str]
+
+    @cached_property
+    def entries(self) -> dict[str, str]:
+        """Name -> `module:attribute`, the entry points of installed packages included; built-in names win."""
+        plugins = {point.name: point.value for point in entry_points(group=f"qsc.{self.kind}")}
+        return plugins | self.built_in
+
+    def load(self, name: str) -> Any:
+        """The object behind a name. InputError with the nearest names where it is not known."""
+        if name not in self.entries:
+            raise InputError.of(self.code, f"unknown {self.kind[:-1]} {name!r}", help=did_you_mean(name, self.entries))
+        module, _, attribute = self.entries[name].partition(":")
+        return getattr(import_module(module), attribute)
+
+
+FRONTENDS = Registry(
+    "frontends",
+    "M0007",
+    {
+        ".py": "qsc.frontends.torch:read_file",
+        ".pt2": "qsc.frontends.torch:read_file",
+        ".qsc": "qsc.frontends.text:read_file",
+    },
+)
+"""File suffix -> function (path, entry, input_shape) -> Imported."""
+
+PASSES = Registry(
+    "passes",
+    "O0001",
+    {
+        "fold-batchnorm": "qsc.compiler.passes.fold_batchnorm:FoldBatchnorm",
+        "quantize-weights": "qsc.compiler.passes.quantize_weights:QuantizeWeights",
+        "bake-weights": "qsc.compiler.passes.bake_weights:BakeWeights",
+        "cancel-gates": "qsc.compiler.passes.cancel_gates:CancelGates",
+        "light-cone": "qsc.compiler.passes.light_cone:LightCone",
+        "simplify-logic": "qsc.compiler.passes.simplify_logic:SimplifyLogic",
+        "map-rsfq": "qsc.compiler.passes.map_rsfq:MapRsfq",
+        "balance-paths": "qsc.compiler.passes.balance_paths:BalancePaths",
+        "insert-splitters": "qsc.compiler.passes.insert_splitters:InsertSplitters",
+        "partition": "qsc.compiler.passes.partition:Partition",
+    },
+)
+"""Pass name -> class."""
+
+TARGETS = Registry(
+    "targets",
+    "T0001",
+    {
+        "nir": "qsc.backends.nir:TARGET",
+        "rsfq": "qsc.backends.sfq:TARGET",
+        "host": "qsc.backends.host:TARGET",
+    },
+)
+"""Target name -> Target."""
+
+FAMILIES: dict[str, tuple[str, str]] = {
+    "fake_": ("qsc.backends.qiskit.devices:find", "an IBM device snapshot, for example fake_torino"),
+    "line:": ("qsc.backends.qiskit.devices:find", "a generic device, N qubits in a line: line:8"),
+    "grid:": ("qsc.backends.qiskit.devices:find", "a generic device, a grid of qubits: grid:4x4"),
+    "heavy-hex:": (
+        "qsc.backends.qiskit.devices:find",
+        "a generic device, a heavy-hex lattice of distance N: heavy-hex:5",
+    ),
+    "all:": ("qsc.backends.qiskit.devices:find", "a generic device, N qubits, every pair coupled: all:20"),
+}
+"""Prefix of a target name -> (function name -> Target or None, summary)."""
+
+BACKENDS = Registry(
+    "backends",
+    "T0001",
+    {
+        "host": "qsc.backends.host:HostBackend",
+        "nir": "qsc.backends.nir:NirBackend",
+        "qiskit": "qsc.backends.qiskit:QiskitBackend",
+        "sfq": "qsc.backends.sfq:SfqBackend",
+    },
+)
+"""Backend name -> class."""
+
+
+def make_pass(name: str, options: dict[str, Any]) -> Pass:
+    """A pass with its options."""
+    return PASSES.load(name)(**options)
+
+
+def pass_names() -> Iterator[str]:
+    """Every pass name, in the order in which pipelines use them."""
+    yield from PASSES.entries
+
+
+def find_backend(name: str) -> Backend:
+    """The backend of that name."""
+    return BACKENDS.load(name)()
+
+
+def find_target(name: str) -> Target:
+    """The target of that name, or of that TOML file. InputError T0001 with the nearest names otherwise."""
+    if name.endswith(".toml"):
+        return _target_file(Path(name))
+    for prefix, (reference, _) in FAMILIES.items():
+        if name.startswith(prefix):
+            module, _, attribute = reference.partition(":")
+            target = getattr(import_module(module), attribute)(name)
+            if target is not None:
+                return target
+    if name not in TARGETS.entries:
+        known = [*TARGETS.entries, *(prefix + "..." for prefix in FAMILIES)]
+        near = [*TARGETS.entries, "fake_torino", "fake_sherbrooke", "fake_fez", "fake_marrakesh", "line:8", "grid:4x4"]
+        raise InputError.of(
+            "T0001",
+            f"unknown target {name!r}",
+            help=f"{did_you_mean(name, near)} (`qsc targets` lists them: {', '.join(known)}, or a .toml file)",
+        )
+    return TARGETS.load(name)
+
+
+def _target_file(path: Path) -> Target:
+    import tomllib
+
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError.of("M0001", f"there is no target file {path}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
+        raise InputError.of("T0005", f"{path} is not TOML: {fault}") from None
+    backend = table.get("backend")
+    if not isinstance(backend, str):
+        raise InputError.of("T0005", f"{path} does not say its backend", help='add a line like backend = "sfq"')
+    return BACKENDS.load(backend)().target_from(table, path)

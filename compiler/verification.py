@@ -1,0 +1,175 @@
+"""Does the compiled model do what the model did? Against the original, the source, and the device's own checks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..ir import CheckError, Diagnostic, Module
+from ..ir.types import DYNAMIC, Type
+
+if TYPE_CHECKING:
+    from .bundle import Bundle
+
+TOLERANCE = {"f64": 1e-9, None: 1e-5}
+"""Largest error that counts as equal, by the precision of the host program; spikes and bits have to be equal."""
+
+FRESH_INPUTS = 16
+"""How many fresh inputs are drawn for the check against the source."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check: the largest error and where it was. `kind` is golden, source, device or importer."""
+
+    kind: str
+    passed: bool
+    samples: int
+    max_error: float = 0.0
+    tolerance: float = 0.0
+    worst_input: int = -1
+    mismatches: int = 0
+    vacuous: bool = False
+    detail: str = ""
+
+    def __str__(self) -> str:
+        state = "vacuous" if self.vacuous else "ok" if self.passed else "FAILED"
+        text = f"{self.kind}: {state}, {self.samples} samples, max error {self.max_error:.3g}"
+        text += f" (tolerance {self.tolerance:g})" if self.tolerance else f", {self.mismatches} unequal"
+        if not self.passed and self.worst_input >= 0:
+            text += f", worst at input {self.worst_input}"
+        return text + (f"; {self.detail}" if self.detail else "")
+
+
+@dataclass(frozen=True)
+class Verification:
+    """All checks of one bundle."""
+
+    checks: tuple[Check, ...] = field(default=())
+
+    @property
+    def passed(self) -> bool:
+        return all(c.passed for c in self.checks)
+
+    def __bool__(self) -> bool:
+        return self.passed
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.checks))
+
+    def to_json(self) -> dict[str, Any]:
+        return {"passed": self.passed, "checks": [asdict(c) for c in self.checks]}
+
+    def require(self, name: str) -> None:
+        """Raises CheckError with every check that did not hold."""
+        failed = [c for c in self.checks if not c.passed]
+        if failed:
+            raise CheckError(
+                [Diagnostic("R0003" if c.vacuous else "R0002", f"{name}: {c}", help=_HELP[c.vacuous]) for c in failed]
+            )
+
+
+_HELP = {
+    True: "give inputs on which the outputs differ: --calibration X.npz, or example_input in the model file",
+    False: "compile with --verify-each to find the pass that changed the result",
+}
+
+
+def verify_bundle(bundle: Bundle, *, seed: int = 1, importer: str | None = None) -> Verification:
+    """Compare the compiled bundle, run exactly, with the golden outputs and with the interpreter on `source.qsc`.
+
+    importer: the name of another framework that the backend can hand its artifact to; its outputs are compared with
+    ours too. A check whose outputs do not depend on the input is vacuous and fails.
+    """
+    checks = [_golden_check(bundle), _program_check(bundle, seed), *_device_checks(bundle)]
+    if importer:
+        checks.append(_importer_check(bundle, importer))
+    return Verification(tuple(checks))
+
+
+def _golden_check(bundle: Bundle) -> Check:
+    inputs, wanted = bundle.golden
+    check = compare("golden", _outputs(bundle, inputs), wanted, bundle)
+    if bundle.manifest["approximate"] and not bundle.manifest["tolerance"] and not check.vacuous:
+        return replace(check, passed=True, tolerance=0.0, detail="approximate passes ran: measured, not limited")
+    return check
+
+
+def _program_check(bundle: Bundle, seed: int) -> Check:
+    """Fresh inputs through the compiled bundle and the interpreter, on the source or, after approximate passes, on
+    the approximated program."""
+    from ..ir.interpreter import evaluate
+
+    kind, module = ("program", bundle.program) if bundle.manifest["approximate"] else ("source", bundle.source)
+    inputs = fresh_inputs(bundle.source, bundle.golden[0], seed)
+    wanted = [o.numpy() for o in evaluate(module, inputs, precision=bundle.default_precision)]
+    return compare(kind, _outputs(bundle, inputs), wanted, bundle)
+
+
+def _device_checks(bundle: Bundle) -> Iterator[Check]:
+    for launch in bundle.launches():
+        backend = bundle.backend_of(launch)
+        for found in backend.self_checks(bundle.artifact(launch.artifact), launch, bundle.program):
+            yield Check("device", not found.failures, found.cases, mismatches=found.failures, detail=found.detail)
+
+
+def _importer_check(bundle: Bundle, importer: str) -> Check:
+    inputs, _ = bundle.golden
+    ours = _outputs(bundle, inputs)
+    theirs = bundle.run(*inputs, importer=importer)
+    check = compare("importer", theirs if isinstance(theirs, list) else [theirs], ours, bundle)
+    return replace(check, detail=f"run by {importer}")
+
+
+def _outputs(bundle: Bundle, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+    outputs = bundle.run(*inputs)
+    return outputs if isinstance(outputs, list) else [outputs]
+
+
+def compare(kind: str, given: Sequence[np.ndarray], wanted: Sequence[np.ndarray], bundle: Bundle) -> Check:
+    """The check of given against wanted outputs, typed as the program's outputs."""
+    types = [v.type for v in bundle.program.graph.outputs]
+    exact = all(t.dtype in ("spike", "bit") for t in types)
+    tolerance = 0.0 if exact else bundle.manifest["tolerance"] or TOLERANCE[bundle.default_precision]
+    error, worst, mismatches, samples, vacuous = 0.0, -1, 0, 0, True
+    for a, b, t in zip(given, wanted, types, strict=True):
+        difference = np.abs(a.astype(np.float64) - b.astype(np.float64))
+        if difference.size == 0:
+            continue
+        per_input = difference.max(axis=tuple(i for i in range(difference.ndim) if i != _axis(t)))
+        samples = len(per_input) if t.batched else 1
+        mismatches += int((difference > tolerance).sum())
+        if worst < 0 or float(per_input.max()) > error:
+            error, worst = float(per_input.max()), int(per_input.argmax())
+        vacuous &= samples > 1 and _constant(b, t)
+    passed = mismatches == 0 and not vacuous and samples > 0
+    return Check(kind, passed, samples, error, tolerance, worst, mismatches, vacuous and mismatches == 0)
+
+
+def _axis(t: Type) -> int:
+    return t.shape.index(DYNAMIC) if t.batched else 0
+
+
+def _constant(array: np.ndarray, t: Type) -> bool:
+    rows = np.moveaxis(array, _axis(t), 0)
+    return bool((rows == rows[:1]).all())
+
+
+def fresh_inputs(module: Module, golden: Sequence[np.ndarray], seed: int) -> list[np.ndarray]:
+    """New inputs: bits at random, numbers uniform between the smallest and largest golden value of each feature."""
+    rng = np.random.default_rng(seed)
+    out: list[np.ndarray] = []
+    for value, known in zip(module.graph.inputs, golden, strict=True):
+        shape = tuple(FRESH_INPUTS if d == DYNAMIC else d for d in value.type.shape)
+        if known.dtype == np.bool_:
+            out.append(rng.random(shape) < 0.5)
+            continue
+        axis = _axis(value.type)
+        low, high = known.min(axis=axis, keepdims=True), known.max(axis=axis, keepdims=True)
+        if not value.type.batched:
+            low, high = known.min(), known.max()
+        out.append((low + (high - low) * rng.random(shape)).astype(known.dtype))
+    return out
