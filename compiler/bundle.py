@@ -15,6 +15,7 @@ from ..ir import InputError, Module
 from ..ir.ops import Launch
 from ..ir.types import DTYPES, DYNAMIC, Type
 from . import registry, storage
+from .environment import naming_extras
 
 if TYPE_CHECKING:
     from .verification import Verification
@@ -94,22 +95,24 @@ class Bundle:
         Raises InputError where the inputs do not fit, MissingError where the backend's SDK or program is not there.
         """
         arrays = self.check_inputs(inputs)
-        options = RunOptions(shots, noise, seed, importer)
+        with naming_extras():
+            outputs = self._run(arrays, RunOptions(shots, noise, seed, importer), precision)
+        return outputs[0] if len(outputs) == 1 else outputs
+
+    def _run(self, arrays: list[np.ndarray], options: RunOptions, precision: str | None) -> list[np.ndarray]:
         rows = len(arrays[0]) if arrays and self.program.graph.inputs[0].type.batched else None
         self.run_counts = {}
         if rows is None:
-            outputs = self._run_chunk(arrays, options, precision)
-        else:
-            step = self._chunk_rows()
-            chunks = [
-                self._run_chunk([a[at : at + step] for a in arrays], options, precision)
-                for at in range(0, max(rows, 1), step)
-            ]
-            outputs = [
-                np.concatenate(parts, axis=_batch_axis(value.type))
-                for parts, value in zip(zip(*chunks, strict=True), self.program.graph.outputs, strict=True)
-            ]
-        return outputs[0] if len(outputs) == 1 else outputs
+            return self._run_chunk(arrays, options, precision)
+        step = self._chunk_rows()
+        chunks = [
+            self._run_chunk([a[at : at + step] for a in arrays], options, precision)
+            for at in range(0, max(rows, 1), step)
+        ]
+        return [
+            np.concatenate(parts, axis=_batch_axis(value.type))
+            for parts, value in zip(zip(*chunks, strict=True), self.program.graph.outputs, strict=True)
+        ]
 
     def verify(self, **options: Any) -> Verification:
         """Compiled against source and against the original framework. See `qsc.compiler.verification.verify_bundle`."""

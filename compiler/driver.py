@@ -23,6 +23,7 @@ from ..ir.target import Target
 from ..ir.types import DYNAMIC
 from . import contracts, pipelines, registry, storage
 from .bundle import GOLDEN, PROGRAM, SOURCE, WEIGHTS, Bundle, as_array
+from .environment import naming_extras
 from .manager import InternalError, Stage, Watch, run_passes, size_of
 from .passes.base import Context, Contract, Pass, Remark
 from .verification import verify_bundle
@@ -64,7 +65,11 @@ def compile_model(source: Any, options: Options, *, example_input: Any = None, w
 
     Raises InputError, TargetError, MissingError or CheckError (a failed verification) with everything that is wrong.
     """
-    watch = watch or Watch()
+    with naming_extras():
+        return _compile(source, options, example_input, watch or Watch())
+
+
+def _compile(source: Any, options: Options, example_input: Any, watch: Watch) -> Bundle:
     targets = [registry.find_target(name) for name in options.targets]
     kinds = [t.kind for t in targets]
     if len(set(kinds)) != len(kinds):

@@ -12,6 +12,7 @@ from ..ir import Graph, Module
 from . import registry
 from .bundle import load
 from .driver import Options, golden_inputs, load_source, optimise
+from .environment import naming_extras
 from .manager import Watch, size_of
 
 Stages = list[tuple[str, Module]]
@@ -22,6 +23,11 @@ def stages_of_model(
 ) -> Stages:
     """The module as the frontend reads it and, with a target, after every pass of its pipeline."""
     options = Options(targets=(target,) if target else (), entry=entry, input_shape=input_shape, passes=passes)
+    with naming_extras():
+        return _stages(path, target, options)
+
+
+def _stages(path: Path, target: str | None, options: Options) -> Stages:
     imported = load_source(path, options)
     if target is None:
         return [("frontend", imported.module)]

@@ -1,0 +1,46 @@
+"""Timing shared by the benchmarks: medians of several runs, ratios, peak memory of a child process."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+
+def median_seconds(work: Callable[[], object], runs: int = 5) -> float:
+    """Median wall time of `work` after one warm-up run."""
+    work()
+    times = []
+    for _ in range(runs):
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)
+
+
+def peak_mib() -> float:
+    """Peak resident memory of this process in MiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def in_child(script: str, argument: str) -> dict[str, float]:
+    """Run `script argument` in a fresh Python; its last line is JSON with what it measured."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, script, argument], check=True, capture_output=True, text=True, env=environment
+    )
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def wall_seconds(command: list[str], runs: int = 9) -> float:
+    """Median wall time of a whole process."""
+
+    def once() -> None:
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+
+    return median_seconds(once, runs)

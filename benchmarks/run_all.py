@@ -1,0 +1,23 @@
+"""Every benchmark, one after the other.
+
+python benchmarks/run_all.py
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+BENCHMARKS = ("startup", "circuit_size", "nir_size", "quantum_layer")
+
+
+def main() -> None:
+    here = Path(__file__).parent
+    for name in BENCHMARKS:
+        print(f"== {name}", flush=True)
+        subprocess.run([sys.executable, str(here / f"{name}.py")], check=True)
+
+
+if __name__ == "__main__":
+    main()

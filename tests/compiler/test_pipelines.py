@@ -1,0 +1,69 @@
+"""Pipelines as text, options of passes, the registry."""
+
+from __future__ import annotations
+
+import pytest
+from qsc.compiler import pipelines, registry
+from qsc.ir import InputError
+
+
+def test_every_registered_name_loads():
+    for name in registry.PASSES.entries:
+        assert registry.PASSES.load(name).name == name
+    for name in registry.TARGETS.entries:
+        assert registry.TARGETS.load(name).name == name
+    for name in registry.BACKENDS.entries:
+        assert registry.BACKENDS.load(name).name == name
+    for suffix in registry.FRONTENDS.entries:
+        assert callable(registry.FRONTENDS.load(suffix))
+
+
+def test_every_pipeline_names_known_passes_and_a_kind_that_a_target_has():
+    for names in pipelines.PIPELINES.values():
+        assert {n.rstrip("?") for n in names} <= set(registry.PASSES.entries)
+    kinds = {registry.TARGETS.load(name).kind for name in registry.TARGETS.entries}
+    assert kinds <= set(pipelines.PIPELINES)
+
+
+def test_reading_and_writing_a_pipeline_agree():
+    text = "fold-batchnorm, quantize-weights{bits=4, per-channel=false}, light-cone"
+    passes = pipelines.parse_pipeline(text, {})
+    assert ", ".join(map(pipelines.describe, passes)) == text
+
+
+@pytest.mark.parametrize("bits", ["4", "{bits=4}", "quantize-weights.bits"])
+def test_an_option_switches_its_optional_pass_on(bits: str):
+    key = bits if "." in bits else "bits"
+    names = [p.name for p in pipelines.default_pipeline("quantum", {key: "4"})]
+    assert "quantize-weights" in names
+    assert "quantize-weights" not in [p.name for p in pipelines.default_pipeline("quantum", {})]
+
+
+@pytest.mark.parametrize(
+    ("text", "settings", "code", "words"),
+    [
+        ("lightcone", {}, "O0001", "light-cone"),
+        ("light-cone{", {}, "O0002", "character"),
+        ("light-cone{dropqubits=true}", {}, "O0002", "drop-qubits"),
+        ("quantize-weights{bits=many}", {}, "O0002", "whole number"),
+        ("light-cone{drop-qubits=perhaps}", {}, "O0002", "true or false"),
+    ],
+)
+def test_what_is_wrong_in_a_pipeline_is_said(text: str, settings: dict[str, str], code: str, words: str):
+    with pytest.raises(InputError) as caught:
+        pipelines.parse_pipeline(text, settings)
+    assert caught.value.diagnostics[0].code == code
+    assert words in str(caught.value)
+
+
+def test_a_setting_that_no_pass_takes():
+    with pytest.raises(InputError, match="drop-qubits"):
+        pipelines.check_settings({"drop-qbits": "true"}, pipelines.parse_pipeline("light-cone", {}))
+
+
+@pytest.mark.parametrize(("name", "near"), [("fake_torin", "fake_torino"), ("ni", "nir"), ("rsqf", "rsfq")])
+def test_an_unknown_target_names_the_nearest(name: str, near: str):
+    with pytest.raises(InputError) as caught:
+        registry.find_target(name)
+    assert caught.value.diagnostics[0].code == "T0001"
+    assert near in str(caught.value)

@@ -1,0 +1,80 @@
+"""The package as it is shipped."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tomllib
+import venv
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SKIPPED = {"tests", "examples", "benchmarks", "docs", "build", "dist", "tools"}
+CORE = ("numpy", "lark", "rich", "click", "safetensors", "markdown_it", "mdurl", "pygments")
+
+
+def test_the_package_list_is_the_folders():
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        listed = set(tomllib.load(file)["tool"]["setuptools"]["packages"])
+    found = {"qsc"}
+    for init in ROOT.rglob("__init__.py"):
+        parts = init.parent.relative_to(ROOT).parts
+        if parts and not parts[0].startswith(".") and parts[0] not in SKIPPED:
+            found.add(".".join(("qsc", *parts)))
+    assert listed == found
+
+
+@pytest.fixture(scope="module")
+def core_only(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A new environment with the wheel and the core dependencies alone; returns its `qsc`."""
+    folder = tmp_path_factory.mktemp("wheel")
+    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT)]
+    subprocess.run(build, check=True, capture_output=True)
+    venv.create(folder / "env", with_pip=False)
+    site = next((folder / "env").glob("lib/python*/site-packages"))
+    # The core libraries are taken from this environment, so that the test needs no network.
+    here = Path(next(p for p in sys.path if p.endswith("site-packages")))
+    for name in CORE:
+        os.symlink(here / name, site / name)
+        for info in here.glob(f"{name}-*.dist-info"):
+            os.symlink(info, site / info.name)
+    for libs in here.glob("numpy.libs"):
+        os.symlink(libs, site / libs.name)
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target", str(site)]
+    subprocess.run([*pip, *map(str, folder.glob("*.whl"))], check=True, capture_output=True)
+    return folder / "env" / "bin" / "python"
+
+
+def call(python: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    script = "import sys; from qsc.compiler.cli import main; main(sys.argv[1:])"
+    return subprocess.run([python, "-c", script, *arguments], capture_output=True, text=True, cwd=python.parent)
+
+
+def test_the_wheel_with_the_core_alone(core_only: Path):
+    done = call(core_only, "--help")
+    assert done.returncode == 0, done.stderr
+    assert "compile" in done.stdout
+    assert call(core_only, "ops").returncode == 0
+    done = call(core_only, "passes")
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "extra"),
+    [
+        (("compile", "{example}", "--target", "host"), "qsc[torch]"),
+        (("compile", "{circuit}", "--target", "fake_torino"), "qsc[qiskit]"),
+    ],
+)
+def test_a_missing_extra_is_named_in_one_line(core_only: Path, tmp_path: Path, arguments: tuple[str, ...], extra: str):
+    (tmp_path / "model.py").write_text("model = 1\n")
+    (tmp_path / "c.qsc").write_text("circuit c() on 1 qubits {\n  h q[0];\n}\n")
+    paths = {"example": str(tmp_path / "model.py"), "circuit": str(tmp_path / "c.qsc")}
+    done = call(core_only, *(a.format(**paths) for a in arguments))
+    assert done.returncode == 4, done.stderr
+    assert done.stderr.count("error[") == 1
+    assert f'pip install "{extra}"' in done.stderr
+    assert "Traceback" not in done.stderr
