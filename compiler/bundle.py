@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -106,7 +106,7 @@ class Bundle:
             return self._run_chunk(arrays, options, precision)
         step = self._chunk_rows()
         chunks = [
-            self._run_chunk([a[at : at + step] for a in arrays], options, precision)
+            self._run_chunk([a[at : at + step] for a in arrays], replace(options, seed=options.seed + at), precision)
             for at in range(0, max(rows, 1), step)
         ]
         return [
