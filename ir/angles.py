@@ -51,12 +51,15 @@ def add_rows(a: Row, b: Row, factor: Fraction | float | int = 1) -> Row:
 
 def row_is_multiple(row: Row, period: Fraction | int, tolerance: float = 0.0) -> bool:
     """Whether the row is a constant multiple of `period * pi`, exactly or within `tolerance` radians."""
-    if row[3]:
+    num, den, offset, terms = row
+    if terms:
         return False
-    if row[2] == 0.0:
-        return (Fraction(row[0], row[1]) / period).denominator == 1
+    # The rational part modulo the period, exactly, in units of pi / (den * period.denominator).
+    rest = (num * period.denominator) % (den * period.numerator)
+    if offset == 0.0 and (rest == 0 or tolerance == 0.0):
+        return rest == 0
     full = float(period) * math.pi
-    value = row[0] / row[1] * math.pi + row[2]
+    value = rest / (den * period.denominator) * math.pi + offset
     return abs(value - round(value / full) * full) <= tolerance
 
 

@@ -50,7 +50,8 @@ class Gate:
 
     @property
     def unitary(self) -> bool:
-        return self.matrix is not None
+        """Whether it is a unitary; for `pauli` the payload says which."""
+        return self.matrix is not None or self.name == "pauli"
 
     @property
     def self_inverse(self) -> bool:

@@ -34,12 +34,13 @@ class Value:
 
 
 class TypeFault(Exception):  # noqa: N818 - a fault of the program that is checked, not of qsc
-    """Raised by a type rule; the verifier adds the place."""
+    """Raised by a type rule; the verifier adds the place. `code` is a key of `qsc.ir.codes.CODES`."""
 
-    def __init__(self, message: str, help: str = "") -> None:
+    def __init__(self, message: str, help: str = "", code: str = "I0003") -> None:
         super().__init__(message)
         self.message = message
         self.help = help
+        self.code = code
 
 
 @dataclass(frozen=True)

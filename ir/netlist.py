@@ -100,6 +100,34 @@ class Netlist:
         """The source location of cell `index`, or the netlist's own."""
         return self.locations[int(self.location[index])] or self.place
 
+    def levels(self, through_clocked: bool = True) -> np.ndarray:
+        """For every cell the number of cells before it on the longest path, -1 where it waits for a cycle; (cells,).
+
+        through_clocked: False lets a clocked cell wait for its clock pin only, as within one clock period.
+        """
+        reader = np.repeat(np.arange(len(self)), np.diff(self.input_ptr))
+        driver = np.full(self.num_nets, -1)
+        driver[self.output_nets] = np.repeat(np.arange(len(self)), np.diff(self.output_ptr))
+        source = driver[self.input_nets]
+        counted = source >= 0
+        if not through_clocked:
+            is_clock = np.arange(len(reader)) == self.input_ptr[1:][reader] - 1
+            counted &= is_clock | ~np.array([cell.clocked for cell in CELLS])[self.opcode[reader]]
+        reader, source = reader[counted], source[counted]
+        order = np.argsort(source, kind="stable")
+        starts = np.searchsorted(source[order], np.arange(len(self) + 1)).tolist()
+        sinks, waits = reader[order].tolist(), np.bincount(reader, minlength=len(self)).tolist()
+        levels = [0 if not count else -1 for count in waits]
+        ready = [k for k, count in enumerate(waits) if not count]
+        for k in ready:
+            for sink in sinks[starts[k] : starts[k + 1]]:
+                waits[sink] -= 1
+                if not waits[sink]:
+                    # Cells become ready by rising level, so the last source is the deepest.
+                    levels[sink] = levels[k] + 1
+                    ready.append(sink)
+        return np.array(levels, np.int64)
+
     def cell_counts(self) -> dict[str, int]:
         """Number of cells of every kind, by falling count."""
         counts = np.bincount(self.opcode, minlength=len(CELLS))

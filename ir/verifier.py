@@ -97,9 +97,13 @@ def _node_faults(node: Node, module: Module) -> Iterator[Diagnostic]:
     try:
         wanted_types = op.result_types(tuple(v.type for v in node.operands), module)
     except TypeFault as fault:
-        yield Diagnostic("I0003", f"{op.mnemonic}: {fault.message}", node.location, help=fault.help)
+        yield Diagnostic(fault.code, f"{op.mnemonic}: {fault.message}", node.location, help=fault.help)
         return
     given = tuple(v.type for v in node.results)
+    if len(given) != len(wanted_types):
+        message = f"{op.mnemonic} gives {len(wanted_types)} results, declared {len(given)}"
+        yield Diagnostic("I0005", message, node.location)
+        return
     if given != wanted_types:
         yield Diagnostic(
             "I0003",
@@ -111,6 +115,10 @@ def _node_faults(node: Node, module: Module) -> Iterator[Diagnostic]:
 def circuit_faults(circuit: Circuit) -> Iterator[Diagnostic]:
     """Every fault of one circuit, found on its columns; at most ten of each kind are spelled out."""
     c = circuit
+    broken = [*_circuit_column_faults(c)]
+    if broken:
+        yield from broken
+        return
     arity, angle_count, bit_count = np.diff(c.wire_ptr), np.diff(c.angle_ptr), np.diff(c.clbit_ptr)
     owner = np.repeat(np.arange(len(c)), arity)
 
@@ -124,7 +132,7 @@ def circuit_faults(circuit: Circuit) -> Iterator[Diagnostic]:
     table_angles = np.array([g.angles for g in GATES])[c.opcode]
     wrong = ((table_qubits >= 0) & (arity != table_qubits)) | (angle_count != table_angles)
     wrong |= bit_count != (c.opcode == MEASURE)
-    lengths = np.array([len(p) for p in c.payloads] + [-1])[c.payload]
+    lengths = np.array([len(p) if set(p) <= set("IXYZ") else -1 for p in c.payloads] + [-1])[c.payload]
     wrong |= np.where(c.opcode == PAULI, lengths != arity, c.payload >= 0)
     yield from report("C0003", np.flatnonzero(wrong), "{gate} on {wires} has the wrong number of operands")
     outside = (c.wires < 0) | (c.wires >= c.num_qubits)
@@ -136,57 +144,119 @@ def circuit_faults(circuit: Circuit) -> Iterator[Diagnostic]:
     bad_bits = (c.clbits < 0) | (c.clbits >= c.num_clbits)
     yield from report("C0004", bit_owner[bad_bits], "{gate} on {wires} writes a classical bit that is not there")
     if c.conditions:
-        beyond = np.array([max(bits_of(e)) >= c.num_clbits for e in c.conditions] + [False])[c.condition]
+        known = range(c.num_clbits)
+        beyond = np.array([any(b not in known for b in bits_of(e)) for e in c.conditions] + [False])[c.condition]
         yield from report("C0004", np.flatnonzero(beyond), "{gate} on {wires} reads a classical bit that is not there")
     rows_bad = (c.angle_rows < 0) | (c.angle_rows >= len(c.angles))
     angle_owner = np.repeat(np.arange(len(c)), angle_count)
     yield from report("C0006", angle_owner[rows_bad], "{gate} on {wires} refers to an angle row that is not there")
-    if len(c.angles.variables) and int(c.angles.variables.max()) >= c.num_variables:
-        yield Diagnostic("C0006", f"circuit {c.name}: an angle uses a variable that no input declares", c.place)
+    names = [array.name for array in c.inputs]
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        yield Diagnostic("I0002", f"circuit {c.name}: angle input {name} is defined twice", c.place)
     if not np.isfinite(c.angles.offset).all() or not np.isfinite(c.angles.coeffs).all():
         yield Diagnostic("P0004", f"circuit {c.name}: an angle is not a finite number", c.place)
-    if c.phase >= len(c.angles):
+
+
+def _circuit_column_faults(c: Circuit) -> Iterator[Diagnostic]:
+    """Columns that do not fit together: nothing else can be said about such a circuit."""
+    groups = ((c.wire_ptr, c.wires), (c.angle_ptr, c.angle_rows), (c.clbit_ptr, c.clbits))
+    same = len(c.payload) == len(c.condition) == len(c.location) == len(c)
+    if not same or not _columns_fit(c.opcode, len(GATES), *groups):
+        yield Diagnostic("C0006", f"circuit {c.name}: its columns do not fit together", c.place)
+        return
+    for column, table, what in (
+        (c.payload, c.payloads, "Pauli string"),
+        (c.condition, c.conditions, "condition"),
+    ):
+        for k in np.flatnonzero((column < -1) | (column >= len(table)))[:10].tolist():
+            name = GATES[c.opcode[k]].name
+            message = f"circuit {c.name}, gate {k}: {name} refers to a {what} that is not there"
+            yield Diagnostic("C0006", message, c.place_of(k))
+    if ((c.angles.variables < 0) | (c.angles.variables >= c.num_variables)).any():
+        yield Diagnostic("C0006", f"circuit {c.name}: an angle uses a variable that no input declares", c.place)
+    if not -1 <= c.phase < len(c.angles):
         yield Diagnostic("C0006", f"circuit {c.name}: the global phase refers to no row", c.place)
 
 
 def netlist_faults(netlist: Netlist) -> Iterator[Diagnostic]:
     """Every fault of one netlist: pins, drivers, cycles; for SFQ cells also one sink a net."""
-    n, rows = netlist, netlist.rows()
-    for k, row in enumerate(rows):
-        cell = row.cell
-        if len(row.inputs) != len(cell.inputs) or len(row.outputs) != len(cell.outputs):
-            yield Diagnostic(
-                "N0002", f"netlist {n.name}, cell {k}: {cell.name} has the wrong number of pins", n.place_of(k)
-            )
-    drivers = np.zeros(n.num_nets, np.int64)
-    sinks = np.zeros(n.num_nets, np.int64)
-    sources = [net for _, net in n.inputs] + ([n.clock] if n.clock >= 0 else [])
-    np.add.at(drivers, np.array(sources + n.output_nets.tolist(), np.int64), 1)
-    np.add.at(sinks, np.array(n.input_nets.tolist() + [net for _, net in n.outputs], np.int64), 1)
+    n = netlist
+    broken = [*_netlist_column_faults(n)]
+    if broken:
+        yield from broken
+        return
+    pins_in, pins_out = np.diff(n.input_ptr), np.diff(n.output_ptr)
+    wrong = pins_in != np.array([len(c.inputs) for c in CELLS])[n.opcode]
+    wrong |= pins_out != np.array([len(c.outputs) for c in CELLS])[n.opcode]
+    for k in np.flatnonzero(wrong)[:10].tolist():
+        cell = CELLS[n.opcode[k]]
+        yield Diagnostic(
+            "N0002",
+            f"netlist {n.name}, cell {k}: {cell.name} has the wrong number of pins: {pins_in[k]} inputs and "
+            f"{pins_out[k]} outputs, it needs {len(cell.inputs)} and {len(cell.outputs)}",
+            n.place_of(k),
+        )
+    sources = np.array([net for _, net in n.inputs] + ([n.clock] if n.clock >= 0 else []), np.int64)
+    ports = np.array([net for _, net in n.outputs], np.int64)
+    drivers = np.bincount(np.concatenate([sources, n.output_nets]), minlength=n.num_nets)
+    sinks = np.bincount(np.concatenate([n.input_nets, ports]), minlength=n.num_nets)
     for net in np.flatnonzero((drivers == 0) & (sinks > 0))[:10].tolist():
-        yield Diagnostic("N0001", f"netlist {n.name}: net {net} has no driver", n.place)
+        yield Diagnostic("N0001", f"netlist {n.name}: net {net} has no driver", _place_of_net(n, net))
     for net in np.flatnonzero(drivers > 1)[:10].tolist():
-        yield Diagnostic("N0001", f"netlist {n.name}: net {net} has {drivers[net]} drivers", n.place)
+        yield Diagnostic("N0001", f"netlist {n.name}: net {net} has {drivers[net]} drivers", _place_of_net(n, net))
     if any(not CELLS[code].logic for code in np.unique(n.opcode)):
         for net in np.flatnonzero(sinks > 1)[:10].tolist():
             yield Diagnostic(
-                "N0004", f"netlist {n.name}: net {net} has {sinks[net]} sinks", n.place, help="insert splitters"
+                "N0004",
+                f"netlist {n.name}: net {net} has {sinks[net]} sinks",
+                _place_of_net(n, net),
+                help="insert splitters",
             )
-    yield from _cycle_faults(n)
+    if not wrong.any():
+        yield from _cycle_faults(n)
+
+
+def _netlist_column_faults(n: Netlist) -> Iterator[Diagnostic]:
+    """Columns that do not fit together: nothing else can be said about such a netlist."""
+    columns = _columns_fit(n.opcode, len(CELLS), (n.input_ptr, n.input_nets), (n.output_ptr, n.output_nets))
+    if not columns or len(n.location) != len(n):
+        yield Diagnostic("N0005", f"netlist {n.name}: its columns do not fit together", n.place)
+        return
+    ports = [net for _, net in (*n.inputs, *n.outputs)]
+    nets = np.concatenate([np.array([*ports, max(n.clock, 0)], np.int64), n.input_nets, n.output_nets])
+    outside = np.unique(nets[(nets < 0) | (nets >= max(n.num_nets, 1))])
+    for net in outside[:10].tolist():
+        yield Diagnostic("N0005", f"netlist {n.name}: there is no net {net}, only {n.num_nets} nets", n.place)
+
+
+def _place_of_net(n: Netlist, net: int) -> Location:
+    """The place of a cell that drives the net, else of one that reads it, else the netlist's own."""
+    for ptr, nets in ((n.output_ptr, n.output_nets), (n.input_ptr, n.input_nets)):
+        pins = np.flatnonzero(nets == net)
+        if len(pins):
+            return n.place_of(int(np.searchsorted(ptr, pins[0], side="right")) - 1)
+    return n.place
 
 
 def _cycle_faults(n: Netlist) -> Iterator[Diagnostic]:
-    ready = {net for _, net in n.inputs} | {n.clock}
-    waiting = list(enumerate(n.rows()))
-    while waiting:
-        blocked = []
-        for k, row in waiting:
-            if ready.issuperset(row.inputs):
-                ready.update(row.outputs)
-            else:
-                blocked.append((k, row))
-        if len(blocked) == len(waiting):
-            k, row = blocked[0]
-            yield Diagnostic("N0003", f"netlist {n.name}: {row.cell.name} waits for its own output", n.place_of(k))
-            return
-        waiting = blocked
+    waiting = n.levels() < 0
+    if not waiting.any():
+        return
+    # Of the cells that wait, some only come after a cycle: walking back along waiting cells ends in the cycle itself.
+    driver = np.full(n.num_nets, -1)
+    driver[n.output_nets] = np.repeat(np.arange(len(n)), np.diff(n.output_ptr))
+    cell, seen = int(np.flatnonzero(waiting)[0]), set[int]()
+    while cell not in seen:
+        seen.add(cell)
+        before = driver[n.input_nets[n.input_ptr[cell] : n.input_ptr[cell + 1]]]
+        cell = int(next(k for k in before if k >= 0 and waiting[k]))
+    name = CELLS[n.opcode[cell]].name
+    yield Diagnostic("N0003", f"netlist {n.name}, cell {cell}: {name} waits for its own output", n.place_of(cell))
+
+
+def _columns_fit(opcode: np.ndarray, kinds: int, *groups: tuple[np.ndarray, np.ndarray]) -> bool:
+    """Whether every opcode is known and every compressed column has as many rows, with rising pointers."""
+    return bool((opcode < kinds).all()) and all(
+        len(ptr) == len(opcode) + 1 and ptr[0] == 0 and ptr[-1] == len(data) and bool((np.diff(ptr) >= 0).all())
+        for ptr, data in groups
+    )

@@ -1,0 +1,29 @@
+"""What a program means, in torch: every op batched and differentiable, circuits exactly."""
+
+from __future__ import annotations
+
+from . import control, layers, logic, quantum, spiking, tensor  # register the meanings
+from .compare import max_error, random_inputs, unitary
+from .evaluate import constant_value, evaluate, evaluate_graph
+from .logic import evaluate_netlist, latency, pulses
+from .walk import MEANINGS, LaunchRunner
+
+__all__ = [
+    "MEANINGS",
+    "LaunchRunner",
+    "constant_value",
+    "control",
+    "evaluate",
+    "evaluate_graph",
+    "evaluate_netlist",
+    "latency",
+    "layers",
+    "logic",
+    "max_error",
+    "pulses",
+    "quantum",
+    "random_inputs",
+    "spiking",
+    "tensor",
+    "unitary",
+]

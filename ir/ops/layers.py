@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..graph import Op, TypeFault
 from ..types import Type
-from .rules import axis, common_float, need_rank, need_shape, need_size, window
+from .rules import axis, common_float, need_fixed, need_rank, need_shape, need_size, window
 
 if TYPE_CHECKING:
     from ..module import Module
@@ -94,6 +94,7 @@ class LayerNorm(Op):
         x = operands[0]
         if not 1 <= self.dims <= len(x.shape):
             raise TypeFault(f"cannot normalise {self.dims} dimensions of {x}")
+        need_fixed(x.shape[-self.dims :])
         for t in operands[1:]:
             need_shape(t, x.shape[-self.dims :], "a layer-norm parameter")
         return (Type(common_float(*operands), x.shape),)
@@ -107,8 +108,10 @@ class Softmax(Op):
     dim: int = -1
 
     def result_types(self, operands: tuple[Type, ...], module: Module) -> tuple[Type, ...]:
-        axis(self.dim, len(operands[0].shape))
-        return (Type(common_float(operands[0]), operands[0].shape),)
+        x = operands[0]
+        at = axis(self.dim, len(x.shape))
+        need_fixed(x.shape[at : at + 1])
+        return (Type(common_float(x), x.shape),)
 
 
 @dataclass(frozen=True)
@@ -131,6 +134,9 @@ class Pool(Op):
             raise TypeFault("kernel, stride and padding need one number for every dimension")
         spatial = zip(x.shape[-n:], self.kernel, self.stride, self.padding, self._dilation(), strict=True)
         sizes = tuple(window(*s, ceil=self.ceil) for s in spatial)
+        for kernel, padding, dilation in zip(self.kernel, self.padding, self._dilation(), strict=True):
+            if padding > (dilation * (kernel - 1) + 1) // 2:
+                raise TypeFault(f"padding {padding} is more than half of the window {kernel}")
         return (Type(common_float(x), (*x.shape[:-n], *sizes)),)
 
 
@@ -163,4 +169,5 @@ class AdaptiveAvgPool(Op):
     def result_types(self, operands: tuple[Type, ...], module: Module) -> tuple[Type, ...]:
         x = operands[0]
         need_rank(x, len(self.size) + 1, len(self.size) + 2)
+        need_fixed(x.shape[-len(self.size) :])
         return (Type(common_float(x), (*x.shape[: -len(self.size)], *self.size)),)

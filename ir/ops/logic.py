@@ -22,7 +22,7 @@ class Logic(Op):
 
     def result_types(self, operands: tuple[Type, ...], module: Module) -> tuple[Type, ...]:
         if self.netlist not in module.netlists:
-            raise TypeFault(f"there is no netlist {self.netlist!r}")
+            raise TypeFault(f"there is no netlist {self.netlist!r}", code="I0004")
         netlist = module.netlists[self.netlist]
         x = operands[0]
         if x.dtype != "bit" or not x.shape:

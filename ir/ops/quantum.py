@@ -31,7 +31,7 @@ class Readout(Op):
 
     def _circuit(self, module: Module) -> Circuit:
         if self.circuit not in module.circuits:
-            raise TypeFault(f"there is no circuit {self.circuit!r}")
+            raise TypeFault(f"there is no circuit {self.circuit!r}", code="I0004")
         return module.circuits[self.circuit]
 
     def _inputs(self, operands: tuple[Type, ...], module: Module) -> tuple[str, tuple[int, ...]]:
@@ -39,7 +39,7 @@ class Readout(Op):
         circuit = self._circuit(module)
         if len(operands) != len(circuit.inputs):
             names = ", ".join(a.name for a in circuit.inputs) or "no inputs"
-            raise TypeFault(f"circuit {circuit.name} takes {names}; got {len(operands)} operands")
+            raise TypeFault(f"circuit {circuit.name} takes {names}; got {len(operands)} operands", code="I0005")
         for array, t in zip(circuit.inputs, operands, strict=True):
             if t.shape not in (array.shape, (DYNAMIC, *array.shape)):
                 raise TypeFault(f"angle input {array.name} of circuit {circuit.name} has shape {array.shape}, got {t}")
@@ -49,7 +49,7 @@ class Readout(Op):
     def _check_qubits(self, qubits: tuple[int, ...], module: Module) -> None:
         width = self._circuit(module).num_qubits
         if len(set(qubits)) != len(qubits) or any(not 0 <= q < width for q in qubits):
-            raise TypeFault(f"qubits {list(qubits)} are not distinct qubits of a {width}-qubit circuit")
+            raise TypeFault(f"qubits {list(qubits)} are not distinct qubits of a {width}-qubit circuit", code="C0005")
 
 
 @dataclass(frozen=True)

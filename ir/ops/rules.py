@@ -15,6 +15,12 @@ def need_numeric(*types: Type) -> None:
             raise TypeFault(f"needs numbers (f32, f64 or spike), got {t}")
 
 
+def need_fixed(shape: tuple[int, ...]) -> None:
+    """No dimension is the batch: samples of a batch must not mix."""
+    if DYNAMIC in shape:
+        raise TypeFault("the samples of a batch would mix: the result would depend on the batch")
+
+
 def need_rank(t: Type, *ranks: int) -> None:
     """The number of dimensions is one of `ranks`."""
     if len(t.shape) not in ranks:
@@ -66,6 +72,8 @@ def window(size: int, kernel: int, stride: int, padding: int, dilation: int = 1,
     """Output length of a sliding window, as torch counts it. The batch dimension never slides."""
     if size == DYNAMIC:
         raise TypeFault("a window slides over the batch dimension")
+    if min(kernel, stride, dilation) < 1 or padding < 0:
+        raise TypeFault(f"kernel {kernel}, stride {stride}, dilation {dilation} or padding {padding} is too small")
     span = dilation * (kernel - 1) + 1
     room = size + 2 * padding - span
     if room < 0:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..graph import Op, TypeFault
 from ..types import DTYPES, DYNAMIC, Type
-from .rules import axis, broadcast, common_float, count, need_numeric, need_rank, need_size
+from .rules import axis, broadcast, common_float, count, need_fixed, need_numeric, need_rank, need_size
 
 if TYPE_CHECKING:
     from ..module import Module
@@ -234,6 +234,8 @@ class Reshape(Op):
     def result_types(self, operands: tuple[Type, ...], module: Module) -> tuple[Type, ...]:
         if count(operands[0].shape) != count(self.shape):
             raise TypeFault(f"cannot reshape {operands[0]} to {Type(operands[0].dtype, self.shape)}")
+        if _before_batch(operands[0].shape) != _before_batch(self.shape):
+            need_fixed(self.shape)
         return (operands[0].with_shape(self.shape),)
 
 
@@ -343,7 +345,7 @@ class Reduction(Op):
         need_numeric(t)
         at = {axis(d, len(t.shape)) for d in self.dims}
         if any(t.shape[d] == DYNAMIC for d in at):
-            raise TypeFault("cannot reduce over the batch dimension: the result would depend on the batch")
+            raise TypeFault("the samples of a batch would mix: the result would depend on the batch")
         shape = tuple(1 if i in at else d for i, d in enumerate(t.shape) if self.keepdim or i not in at)
         return (Type(common_float(t), shape),)
 
@@ -373,9 +375,15 @@ class Matmul(Op):
         a, b = operands
         if len(a.shape) < 2 or len(b.shape) < 2:
             raise TypeFault(f"needs matrices, got {a} and {b}")
+        need_fixed((a.shape[-1],))
         need_size(b.shape[-2], a.shape[-1], "the number of rows of the second matrix")
         batch = broadcast(Type("f32", a.shape[:-2]), Type("f32", b.shape[:-2]))
         return (Type(common_float(a, b), (*batch, a.shape[-2], b.shape[-1])),)
+
+
+def _before_batch(shape: tuple[int, ...]) -> int:
+    """How many numbers of one sample lie before its neighbour's: the product of the dimensions before `?`."""
+    return count(shape[: shape.index(DYNAMIC)])[0] if DYNAMIC in shape else 1
 
 
 def _without(shape: tuple[int, ...], at: int) -> tuple[int, ...]:

@@ -1,0 +1,223 @@
+"""Circuits with measurements, resets and conditions, exactly: every outcome is followed.
+
+A run keeps a mixture: unnormalised states, each with the classical bits that led to it. Where there are more
+measurements and resets than qubits it keeps density matrices instead, one for all histories with the same classical
+bits, so that the work never grows beyond 4^n times the number of values of the bits that are still read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..circuit import Circuit, GateRow
+from ..conditions import bits_of, evaluate
+from ..gates import GATES, OPCODES
+from ..observables import PauliSum, PauliTerm
+from .matrices import apply, bind, gate_matrix
+
+_MEASURE, _RESET, _BARRIER = OPCODES["measure"], OPCODES["reset"], OPCODES["barrier"]
+_PAULI = OPCODES["pauli"]
+
+
+def expectations(circuit: Circuit, observables: Sequence[PauliSum], values: Tensor) -> Tensor:
+    """<O> of the final mixture for every observable, (batch, variables) -> (batch, observables)."""
+    if not observables:
+        return values.new_zeros(len(values), 0)
+    qubits = sorted({q for o in observables for q in o.qubits})
+    mixture = simulate(circuit, qubits, values)
+    return torch.stack([mixture.expectation(o) for o in observables], dim=1)
+
+
+def probabilities(circuit: Circuit, qubits: Sequence[int], values: Tensor) -> Tensor:
+    """Probability of every final value of `qubits`, (batch, variables) -> (batch, 2^k); index bit i is qubits[i]."""
+    return simulate(circuit, qubits, values).probabilities(qubits)
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """The sum of all branches.
+
+    states: (branches, batch, 2^n) state vectors, or with `density` the entries rho[i, j] of density matrices at index
+    i + 2^n j. bits: (branches, classical bits). blurred: qubits that were measured by a measurement left out: nothing
+    after it changed their computational basis, so it only takes the coherence between 0 and 1 away.
+    """
+
+    num_qubits: int
+    states: Tensor
+    bits: np.ndarray
+    density: bool
+    blurred: frozenset[int]
+
+    def entries(self, flipped: int) -> Tensor:
+        """rho[k, k xor flipped] for every k, (batch, 2^n)."""
+        index = torch.arange(1 << self.num_qubits, device=self.states.device)
+        if self.density:
+            return self.states[:, :, index + ((index ^ flipped) << self.num_qubits)].sum(0)
+        return (self.states * self.states[:, :, index ^ flipped].conj()).sum(0)
+
+    def probabilities(self, qubits: Sequence[int]) -> Tensor:
+        """Probability of every value of `qubits`, (batch, 2^k)."""
+        weights = self.entries(0).real
+        n, batch = self.num_qubits, len(weights)
+        spread = weights.reshape(batch, *(2,) * n)
+        rest = [q for q in range(n) if q not in qubits]
+        order = [0, *(n - q for q in reversed(qubits)), *(n - q for q in rest)]
+        return spread.permute(order).reshape(batch, 1 << len(qubits), 1 << len(rest)).sum(-1)
+
+    def expectation(self, observable: PauliSum) -> Tensor:
+        """<O>, (batch,)."""
+        total = torch.zeros(self.states.shape[1], dtype=self.states.real.dtype, device=self.states.device)
+        for term, coeff in observable.terms:
+            if not any(q in self.blurred and letter != "Z" for letter, q in term):
+                total = total + coeff * self._pauli(term)
+        return total
+
+    def _pauli(self, term: PauliTerm) -> Tensor:
+        """Re sum_k <k|rho|k xor x> <k xor x|P|k>."""
+        index = torch.arange(1 << self.num_qubits, device=self.states.device)
+        factor = torch.ones(len(index), dtype=self.states.dtype, device=self.states.device)
+        flipped = 0
+        for letter, qubit in term:
+            bit = (index >> qubit) & 1
+            if letter != "X":
+                factor = factor * (1 - 2 * bit)
+            if letter == "Y":
+                factor = factor * 1j
+            if letter != "Z":
+                flipped |= 1 << qubit
+        return (self.entries(flipped) * factor).real.sum(-1)
+
+
+def simulate(circuit: Circuit, read: Iterable[int], values: Tensor) -> Mixture:
+    """The final mixture for angle variables `values` (batch, variables), exact for readouts of the qubits `read`."""
+    script = plan(circuit, read)
+    events = sum(row.opcode in (_MEASURE, _RESET) for row in script.rows)
+    run = _Run(circuit, values, density=events > circuit.num_qubits)
+    for row, live in zip(script.rows, script.live, strict=True):
+        run.apply(row)
+        run.merge(live)
+    return Mixture(circuit.num_qubits, run.states, run.bits, run.density, script.blurred)
+
+
+# What has to be done
+
+
+@dataclass(frozen=True)
+class Script:
+    """The rows that matter for a readout, the classical bits that are read after each, and the blurred qubits."""
+
+    rows: list[GateRow]
+    live: list[tuple[int, ...]]
+    blurred: frozenset[int]
+
+
+def plan(circuit: Circuit, read: Iterable[int]) -> Script:
+    """Walk back from the readout: rows that only touch what nothing reads any more are left out."""
+    needed, live = set(read), set[int]()
+    turned = set[int]()  # qubits that a later row does not leave diagonal
+    blurred = set[int]()
+    rows: list[GateRow] = []
+    lives: list[tuple[int, ...]] = []
+    for row in reversed(circuit.rows()):
+        writes = row.opcode == _MEASURE and row.clbits[0] in live
+        if row.opcode == _BARRIER or not (writes or needed.intersection(row.wires)):
+            continue
+        certain = row.condition < 0
+        if row.opcode == _MEASURE and not writes and certain and row.wires[0] not in turned:
+            blurred.add(row.wires[0])
+            continue
+        rows.append(row)
+        lives.append(tuple(sorted(live)))
+        if row.opcode == _MEASURE and certain:
+            live.discard(row.clbits[0])
+        if row.opcode == _RESET and certain:
+            needed.discard(row.wires[0])
+        else:
+            needed.update(row.wires)
+        axes = circuit.payloads[row.payload] if row.opcode == _PAULI else row.gate.axes
+        turned.update(q for q, axis in zip(row.wires, axes, strict=True) if axis not in "ZI")
+        if not certain:
+            live.update(bits_of(circuit.conditions[row.condition]))
+    return Script(rows[::-1], lives[::-1], frozenset(blurred))
+
+
+# Doing it
+
+
+class _Run:
+    """The mixture while the rows are applied."""
+
+    def __init__(self, circuit: Circuit, values: Tensor, density: bool) -> None:
+        self.circuit = circuit
+        self.density = density
+        self.angles = bind(circuit.angles, values)
+        kind = torch.complex128 if values.dtype == torch.float64 else torch.complex64
+        size = 1 << circuit.num_qubits * (2 if density else 1)
+        self.states = torch.zeros(1, len(values), size, dtype=kind, device=values.device)
+        self.states[:, :, 0] = 1
+        self.bits = np.zeros((1, circuit.num_clbits), bool)
+        self.clean = set(range(circuit.num_qubits))  # still |0>
+
+    def apply(self, row: GateRow) -> None:
+        """One row, on the branches whose bits meet its condition."""
+        if row.opcode == _RESET and row.wires[0] in self.clean:
+            return
+        if row.condition < 0:
+            self.states, self.bits = self._changed(row, self.states, self.bits)
+        else:
+            meets = evaluate(self.circuit.conditions[row.condition], list(self.bits.T))
+            states, bits = self._changed(row, self.states[np.flatnonzero(meets)], self.bits[meets])
+            self.states = torch.cat([self.states[np.flatnonzero(~meets)], states])
+            self.bits = np.concatenate([self.bits[~meets], bits])
+        if row.opcode == _RESET and row.condition < 0:
+            self.clean.add(row.wires[0])
+        elif row.opcode != _RESET:
+            self.clean.difference_update(row.wires)
+
+    def _changed(self, row: GateRow, states: Tensor, bits: np.ndarray) -> tuple[Tensor, np.ndarray]:
+        if GATES[row.opcode].name not in ("measure", "reset"):
+            return self._turned(states, gate_matrix(self.circuit, row, self.angles), row.wires), bits
+        zero, one = (self._projected(states, row.wires[0], outcome) for outcome in (0, 1))
+        if row.opcode == _RESET:
+            flip = torch.as_tensor([[[0, 1], [1, 0]]], dtype=states.dtype, device=states.device)
+            one = self._turned(one, flip, row.wires)
+            if self.density:
+                return zero + one, bits
+            return torch.cat([zero, one]), np.concatenate([bits, bits])
+        bits = np.concatenate([bits, bits])
+        bits[:, row.clbits[0]] = np.arange(len(bits)) >= len(bits) // 2
+        return torch.cat([zero, one]), bits
+
+    def _turned(self, states: Tensor, matrix: Tensor, wires: tuple[int, ...]) -> Tensor:
+        states = apply(states, matrix, wires)
+        if self.density:
+            states = apply(states, matrix.conj(), tuple(w + self.circuit.num_qubits for w in wires))
+        return states
+
+    def _projected(self, states: Tensor, qubit: int, outcome: int) -> Tensor:
+        index = torch.arange(states.shape[-1], device=states.device)
+        keep = (index >> qubit) & 1 == outcome
+        if self.density:
+            keep &= (index >> (qubit + self.circuit.num_qubits)) & 1 == outcome
+        return states * keep
+
+    def merge(self, live: tuple[int, ...]) -> None:
+        """Forget bits that nothing reads any more; drop branches that cannot happen; add up equal histories."""
+        dead = np.ones(self.circuit.num_clbits, bool)
+        dead[list(live)] = False
+        self.bits[:, dead] = False
+        if len(self.bits) == 1:
+            return
+        if not self.states.requires_grad:
+            there = (self.states != 0).flatten(1).any(1).cpu().numpy()
+            self.states, self.bits = self.states[np.flatnonzero(there)], self.bits[there]
+        if self.density:
+            keys, group = np.unique(self.bits, axis=0, return_inverse=True)
+            total = torch.zeros(len(keys), *self.states.shape[1:], dtype=self.states.dtype, device=self.states.device)
+            where = torch.as_tensor(group.reshape(-1), device=self.states.device)
+            self.states, self.bits = total.index_add(0, where, self.states), keys
