@@ -1,0 +1,249 @@
+"""The qiskit backend: one readout of one circuit becomes a routed circuit with parameters and the facts to run it."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from qiskit import qasm3, qpy
+from qiskit.circuit import ClassicalRegister, QuantumCircuit
+from qiskit.transpiler.exceptions import TranspilerError
+
+from ...ir import Module, Node, TargetError
+from ...ir.circuit import Circuit
+from ...ir.gates import OPCODES
+from ...ir.ops import Expectation, Launch, Probabilities, Readout, Samples
+from ...ir.target import Target
+from ...ir.types import DTYPES
+from ..base import Costs, Emission, RunOptions, SelfCheck
+from . import routing
+from .convert import Converted, to_qiskit
+from .described import target_from_table
+from .noise import read_calibration
+from .pub import Pub, on_device
+from .settings import group
+from .simulate import READOUT, Facts, Runner
+
+QPY_FILE, QASM_FILE, PUB_FILE = "circuit.qpy", "circuit.qasm", "pub.json"
+
+
+class QiskitBackend:
+    """Gate-model devices known to Qiskit. Every readout is a launch of its own."""
+
+    name: ClassVar[str] = "qiskit"
+    whole_region: ClassVar[bool] = False
+
+    def __init__(self) -> None:
+        self.last_counts: dict[str, float] = {}
+        self.last_facts = Facts()
+        """What the last `run` cost, with the standard error of every output where shots were drawn."""
+
+    def unsupported(self, node: Node, module: Module, target: Target) -> str | None:
+        """None for readouts of circuits; everything else is classical."""
+        if isinstance(node.op, Readout):
+            return None
+        return f"{node.op.mnemonic} is a classical op and runs on the host"
+
+    def target_from(self, table: Mapping[str, Any], path: Path) -> Target:
+        """A device from a TOML table: see `described.target_from_table`."""
+        return target_from_table(table, path)
+
+    def self_checks(self, files: Mapping[str, bytes], launch: Launch, module: Module) -> list[SelfCheck]:
+        """None: values say everything about a circuit."""
+        return []
+
+    def emit(self, launch: Launch, module: Module, target: Target, seed: int) -> Emission:
+        """`circuit.qpy`, `circuit.qasm` (OpenQASM 3 on physical qubits) and `pub.json` for the launch's readout.
+
+        TargetError T0002 where the circuit is wider than the device, T0003 where the device lacks an operation.
+        """
+        node = readout_of(launch)
+        circuit = module.circuits[_op(node).circuit]
+        _check_fits(circuit, node, target)
+        converted = to_qiskit(circuit)
+        read = _read_qubits(_op(node))
+        logical = converted.circuit.copy()
+        if not isinstance(node.op, Expectation):
+            register = ClassicalRegister(len(read), READOUT)
+            logical.add_register(register)
+            logical.measure(list(read), register)
+        device = routing.without_free_rzz(target.device.target, logical)
+        try:
+            routed = routing.route(logical, device, seed, read if isinstance(node.op, Expectation) else ())
+        except TranspilerError as fault:
+            raise TargetError.of(
+                "T0003", f"circuit {circuit.name} does not fit {target.name}: {fault.message}", circuit.place
+            ) from fault
+        pub = _pub(_op(node), circuit, converted, routed, target)
+        files = {
+            QPY_FILE: _qpy_bytes(routed.circuit),
+            QASM_FILE: _qasm_text(routed, pub).encode(),
+            PUB_FILE: pub.to_bytes(),
+        }
+        return Emission(files, _costs(routed, pub), _notes(routed, pub, device is not target.device.target))
+
+    def run(
+        self,
+        files: Mapping[str, bytes],
+        launch: Launch,
+        module: Module,
+        inputs: Sequence[np.ndarray],
+        options: RunOptions,
+    ) -> list[np.ndarray]:
+        """The readout for a batch, simulated by Aer from the emitted circuit, idle qubits dropped.
+
+        Exact by default (statevector, double precision); `shots` draws from the outcomes of every measurement setting;
+        `noise` adds the device's calibrated errors. The result is float64 where any input is, else of declared type.
+        """
+        node, op = readout_of(launch), _op(readout_of(launch))
+        circuit, pub = load(files)
+        known = dict(zip((v.name for v in launch.body.inputs), inputs, strict=True))
+        arrays = [module.weights[v.weight_name] if v.is_weight else np.asarray(known[v.name]) for v in node.operands]
+        variables, batched = pub.flatten(arrays)
+        runner = Runner(circuit, pub, pub.bind(variables), options)
+        if isinstance(op, Expectation):
+            out = runner.expectations()
+        else:
+            out = runner.samples(op.shots) if isinstance(op, Samples) else runner.probabilities()
+        self._report(runner.facts)
+        double = any(a.dtype == np.float64 for a in arrays) and op.mnemonic != Samples.mnemonic
+        out = out.astype(np.float64 if double else DTYPES[node.results[0].type.dtype])
+        return [out if batched else out[0]]
+
+    def _report(self, facts: Facts) -> None:
+        self.last_facts = facts
+        self.last_counts = {"executions": facts.executions}
+        if facts.shots:
+            self.last_counts["shots"] = facts.shots
+
+
+def load(files: Mapping[str, bytes]) -> tuple[QuantumCircuit, Pub]:
+    """The emitted circuit and what belongs to it, from the files of an emission."""
+    return qpy.load(io.BytesIO(files[QPY_FILE]))[0], Pub.from_bytes(files[PUB_FILE])
+
+
+def readout_of(launch: Launch) -> Node:
+    """The launch's only node, a readout."""
+    (node,) = launch.body.nodes
+    return node
+
+
+def _op(node: Node) -> Expectation | Probabilities | Samples:
+    if not isinstance(node.op, (Expectation, Probabilities, Samples)):
+        raise TypeError(f"{node.op.mnemonic} is not a readout")
+    return node.op
+
+
+def _read_qubits(op: Expectation | Probabilities | Samples) -> tuple[int, ...]:
+    if isinstance(op, Expectation):
+        return tuple(sorted({q for observable in op.observables for q in observable.qubits}))
+    return op.qubits
+
+
+# Fitting
+
+
+def _check_fits(circuit: Circuit, node: Node, target: Target) -> None:
+    limit = int(target.limits["qubits"])
+    place = circuit.place or node.location
+    if circuit.num_qubits > limit:
+        over = circuit.num_qubits - limit
+        raise TargetError.of(
+            "T0002",
+            f"circuit {circuit.name} has {circuit.num_qubits} qubits, {target.name} has {limit}: {over} too many",
+            place,
+            help="choose a wider device (`qsc targets` lists them), or run the light-cone pass, which drops the qubits "
+            "that no readout depends on",
+        )
+    lacking = [name for name in _needed(circuit, node) if name not in target.native_ops]
+    if lacking:
+        raise TargetError.of(
+            "T0003",
+            f"circuit {circuit.name} needs {' and '.join(lacking)}, which {target.name} does not have",
+            place,
+            help="choose a device that has it: `qsc targets` lists them",
+        )
+
+
+def _needed(circuit: Circuit, node: Node) -> list[str]:
+    used = set(circuit.opcode.tolist())
+    needed = [name for name in ("measure", "reset") if OPCODES[name] in used]
+    if not isinstance(node.op, Expectation) and "measure" not in needed:
+        needed.append("measure")
+    return needed + (["if_else"] if (circuit.condition >= 0).any() else [])
+
+
+def _pub(
+    op: Expectation | Probabilities | Samples,
+    circuit: Circuit,
+    converted: Converted,
+    routed: routing.Routed,
+    target: Target,
+) -> Pub:
+    used = routing.parameters_of(routed.circuit)
+    kept = [k for k, parameter in enumerate(converted.parameters) if parameter.name in used]
+    observables = op.observables if isinstance(op, Expectation) else ()
+    read = [routed.final[q] for q in _read_qubits(op)]
+    active = sorted({*routing.active_qubits(routed.circuit), *read})
+    return Pub(
+        circuit=circuit.name,
+        device=target.name,
+        kind=op.mnemonic,
+        inputs=tuple((array.name, array.shape, array.role) for array in circuit.inputs),
+        variables=circuit.variable_names,
+        parameters=tuple(converted.parameters[k].name for k in kept),
+        rows=tuple(converted.rows[k] for k in kept),
+        angles=tuple(converted.texts[k] for k in kept),
+        observables=tuple(on_device(observable, routed.final) for observable in observables),
+        observable_texts=tuple(map(str, observables)),
+        measured=() if isinstance(op, Expectation) else _measured(routed.circuit),
+        shots=op.shots if isinstance(op, Samples) else 0,
+        initial=routed.initial,
+        final=routed.final,
+        native=target.native_ops,
+        calibration=read_calibration(target.device.target, active),
+    )
+
+
+def _measured(circuit: QuantumCircuit) -> tuple[int, ...]:
+    """The physical qubit of every bit of the readout register."""
+    register = next(r for r in circuit.cregs if r.name == READOUT)
+    where = {step.clbits[0]: circuit.find_bit(step.qubits[0]).index for step in circuit.get_instructions("measure")}
+    return tuple(where[bit] for bit in register)
+
+
+def _costs(routed: routing.Routed, pub: Pub) -> Costs:
+    """Costs of one launch. `executions`: circuits that one input sample takes, one a measurement setting."""
+    settings = len(group(pub.observables)) if pub.kind == Expectation.mnemonic else 1
+    costs: Costs = dict(routing.circuit_costs(routed.circuit))
+    costs |= {"circuits": 1, "executions": settings}
+    fidelity = routing.predicted_fidelity(routed)
+    return costs if fidelity is None else costs | {"predicted_fidelity": fidelity}
+
+
+def _notes(routed: routing.Routed, pub: Pub, dropped_rzz: bool) -> tuple[str, ...]:
+    places = ", ".join(f"q[{k}] on {p}" for k, p in enumerate(routed.initial))
+    notes = [
+        f"placed on {pub.device}: {places}; simulation keeps the {len(routing.active_qubits(routed.circuit))} "
+        "qubits in use",
+        f"{len(pub.parameters)} parameters, one a distinct angle; the best of {routing.CANDIDATES} placements",
+    ]
+    if dropped_rzz:
+        notes.append(f"rzz of {pub.device} is not used: it takes angles from 0 to pi/2, which bound angles may exceed")
+    return tuple(notes)
+
+
+def _qpy_bytes(circuit: QuantumCircuit) -> bytes:
+    buffer = io.BytesIO()
+    qpy.dump(circuit, buffer)
+    return buffer.getvalue()
+
+
+def _qasm_text(routed: routing.Routed, pub: Pub) -> str:
+    head = [f"// circuit {json.dumps(pub.circuit)} on {pub.device}, angles in radians"]
+    head += [f"// {name} = {text}" for name, text in zip(pub.parameters, pub.angles, strict=True)]
+    return "\n".join([*head, qasm3.dumps(routed.laid_out)]).rstrip() + "\n"

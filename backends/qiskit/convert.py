@@ -1,0 +1,202 @@
+"""Circuits of the IR as Qiskit circuits, with one Parameter for every distinct angle row that is not constant."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby, pairwise
+from math import pi
+from typing import Any, TypeAlias
+from uuid import NAMESPACE_OID, uuid5
+
+from qiskit.circuit import ClassicalRegister, Clbit, Gate, Parameter, QuantumCircuit, QuantumRegister, Qubit
+from qiskit.circuit.classical import expr
+from qiskit.circuit.library import standard_gates as std
+
+from ...ir.angles import Row
+from ...ir.circuit import Circuit, GateRow
+from ...ir.conditions import Condition, bits_of
+from ...ir.gates import GATES, OPCODES
+from ...ir.printer import angle_texts
+
+Symbol: TypeAlias = Any
+"""A qiskit Parameter or ParameterExpression, which type checkers do not see as classes."""
+
+Angle: TypeAlias = Any
+"""A number in radians or a Parameter."""
+
+STANDARD: dict[str, Callable[..., Gate]] = {
+    "id": std.IGate,
+    "x": std.XGate,
+    "y": std.YGate,
+    "z": std.ZGate,
+    "h": std.HGate,
+    "s": std.SGate,
+    "sdg": std.SdgGate,
+    "t": std.TGate,
+    "tdg": std.TdgGate,
+    "sx": std.SXGate,
+    "sxdg": std.SXdgGate,
+    "rx": std.RXGate,
+    "ry": std.RYGate,
+    "rz": std.RZGate,
+    "p": std.PhaseGate,
+    "u3": std.UGate,
+    "cx": std.CXGate,
+    "cy": std.CYGate,
+    "cz": std.CZGate,
+    "ch": std.CHGate,
+    "swap": std.SwapGate,
+    "iswap": std.iSwapGate,
+    "ecr": std.ECRGate,
+    "rxx": std.RXXGate,
+    "ryy": std.RYYGate,
+    "rzz": std.RZZGate,
+    "crx": std.CRXGate,
+    "cry": std.CRYGate,
+    "crz": std.CRZGate,
+    "cp": std.CPhaseGate,
+    "ccx": std.CCXGate,
+    "cswap": std.CSwapGate,
+}
+"""Gate of `ir/gates.py` -> Qiskit's gate with the same matrix, qubit order and angle order."""
+
+CLBITS = "c"
+"""Name of the register that holds the circuit's own classical bits."""
+
+
+@dataclass(frozen=True)
+class Converted:
+    """A Qiskit circuit and what its parameters stand for: parameters[k] is the angle `rows[k]`, written `texts[k]`."""
+
+    circuit: QuantumCircuit
+    parameters: tuple[Symbol, ...]
+    rows: tuple[Row, ...]
+    texts: tuple[str, ...]
+
+
+def to_qiskit(circuit: Circuit) -> Converted:
+    """The circuit in Qiskit's form: the same qubits, classical bits in a register `c`, angles as Parameters.
+
+    Parameters are named `a0`, `a1`, ... (zero-padded, so that names sort as rows do) in the order of first use. Their
+    uuids are derived from the circuit's name and the row's text, so that the same circuit gives the same QPY bytes.
+    """
+    circuit = circuit.compacted()
+    out = QuantumCircuit(QuantumRegister(circuit.num_qubits, "q"), name=circuit.name)
+    if circuit.num_clbits:
+        out.add_register(ClassicalRegister(circuit.num_clbits, CLBITS))
+    rows, texts = circuit.angles.rows(), angle_texts(circuit)
+    varying = [k for k, row in enumerate(rows) if row[3]]
+    width = len(str(max(len(varying) - 1, 0)))
+    angles: list[Angle] = circuit.angles.constants.tolist()
+    for number, k in enumerate(varying):
+        uuid = uuid5(NAMESPACE_OID, f"qsc/{circuit.name}/{texts[k]}")
+        angles[k] = Parameter(f"a{number:0{width}d}", uuid=uuid)
+    if circuit.phase >= 0:
+        out.global_phase = angles[circuit.phase]
+    _Writer(out, circuit, angles).write()
+    parameters = tuple(angle for k in varying if isinstance(angle := angles[k], Parameter))
+    return Converted(out, parameters, tuple(rows[k] for k in varying), tuple(texts[k] for k in varying))
+
+
+class _Writer:
+    """Appends the rows of one circuit to a Qiskit circuit."""
+
+    def __init__(self, out: QuantumCircuit, circuit: Circuit, angles: Sequence[Angle]) -> None:
+        self.out = out
+        self.circuit = circuit
+        self.angles = angles
+
+    def write(self) -> None:
+        for condition, rows in _blocks(self.circuit):
+            if condition is None:
+                for row in rows:
+                    self._append(row)
+            else:
+                with self.out.if_test(condition_test(condition, self.out.clbits)):
+                    for row in rows:
+                        self._append(row)
+
+    def _append(self, row: GateRow) -> None:
+        name = GATES[row.opcode].name
+        qubits = [self.out.qubits[w] for w in row.wires]
+        angles = [self.angles[a] for a in row.angles]
+        if name in STANDARD:
+            self.out.append(STANDARD[name](*angles), qubits, copy=False)
+        elif name == "measure":
+            self.out.measure(qubits[0], self.out.clbits[row.clbits[0]])
+        elif name == "reset":
+            self.out.reset(qubits[0])
+        elif name == "barrier":
+            self.out.barrier(qubits)
+        else:
+            append_pauli_rotation(self.out, self.circuit.payloads[row.payload], angles[0], qubits)
+
+
+def _blocks(circuit: Circuit) -> Iterator[tuple[Condition | None, list[GateRow]]]:
+    """Runs of rows under one condition; a run ends after a measurement that writes a bit of its condition."""
+    splits = 0
+
+    def key(row: GateRow) -> tuple[int, int]:
+        nonlocal splits
+        mine = (row.condition, splits)
+        if row.condition >= 0 and row.opcode == OPCODES["measure"]:
+            splits += row.clbits[0] in bits_of(circuit.conditions[row.condition])
+        return mine
+
+    for (index, _), rows in groupby(circuit.rows(), key):
+        yield (circuit.conditions[index] if index >= 0 else None), list(rows)
+
+
+def condition_test(condition: Condition, bits: Sequence[Clbit]) -> tuple[Clbit, bool] | expr.Expr:
+    """A condition in Qiskit's form: the plain (bit, value) where one bit is enough, else an expression."""
+    if condition[0] == "bit":
+        return bits[condition[1]], True
+    if condition[0] == "not" and condition[1][0] == "bit":
+        return bits[condition[1][1]], False
+    return _expression(condition, bits)
+
+
+_BINARY: dict[str, Callable[[expr.Expr, expr.Expr], expr.Expr]] = {
+    "and": expr.logic_and,
+    "or": expr.logic_or,
+    "xor": expr.not_equal,
+}
+
+
+def _expression(condition: Condition, bits: Sequence[Clbit]) -> expr.Expr:
+    if condition[0] == "bit":
+        return expr.lift(bits[condition[1]])
+    parts = [_expression(part, bits) for part in condition[1:]]
+    return expr.logic_not(parts[0]) if condition[0] == "not" else _BINARY[condition[0]](*parts)
+
+
+_SHORT = {"X": std.RXGate, "Y": std.RYGate, "Z": std.RZGate, "XX": std.RXXGate, "YY": std.RYYGate, "ZZ": std.RZZGate}
+
+
+def append_pauli_rotation(out: QuantumCircuit, letters: str, angle: Angle, qubits: Sequence[Qubit]) -> None:
+    """exp(-i angle/2 P): basis changes, a ladder of CX onto the last qubit, RZ, and back."""
+    acted = [(letter, qubit) for letter, qubit in zip(letters, qubits, strict=True) if letter != "I"]
+    kinds, wires = "".join(letter for letter, _ in acted), [qubit for _, qubit in acted]
+    if not acted:
+        out.global_phase = out.global_phase - 0.5 * angle
+        return
+    if kinds in _SHORT:
+        out.append(_SHORT[kinds](angle), wires, copy=False)
+        return
+    for letter, qubit in acted:
+        if letter == "X":
+            out.h(qubit)
+        elif letter == "Y":
+            out.rx(pi / 2, qubit)
+    pairs = list(pairwise(wires))
+    for control, target in pairs:
+        out.cx(control, target)
+    out.rz(angle, wires[-1])
+    for control, target in reversed(pairs):
+        out.cx(control, target)
+    for letter, qubit in acted:
+        if letter == "X":
+            out.h(qubit)
+        elif letter == "Y":
+            out.rx(-pi / 2, qubit)

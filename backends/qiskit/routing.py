@@ -1,0 +1,187 @@
+"""Fitting a circuit to a device: Qiskit's preset pass manager with several fixed seeds, the best result kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import exp, log
+from typing import Any, TypeAlias
+
+from qiskit.circuit import ControlFlowOp, ParameterExpression, QuantumCircuit, QuantumRegister
+from qiskit.transpiler import Target as SdkTarget
+from qiskit.transpiler.preset_passmanagers import generate_preset_pass_manager
+
+Step: TypeAlias = Any
+"""A qiskit CircuitInstruction, which type checkers do not see as a class."""
+
+CANDIDATES = 8
+"""How many seeds are tried."""
+
+LEAST_SUCCESS = 1e-12
+"""What an operation with a calibrated error of 1 (a broken calibration) counts as when candidates are compared."""
+
+SILENT = frozenset({"barrier", "delay"})
+"""Operations that no cost counts."""
+
+
+@dataclass(frozen=True)
+class Routed:
+    """A circuit in the device's own gates on its own qubits.
+
+    circuit: without layout, on one register `q` of all physical qubits. laid_out: the same with Qiskit's layout.
+    initial, final: the physical qubit of each logical qubit before the first and after the last gate.
+    log_fidelity: sum of log(1 - error) over its operations, or None for a device without calibration.
+    """
+
+    circuit: QuantumCircuit
+    laid_out: QuantumCircuit
+    initial: tuple[int, ...]
+    final: tuple[int, ...]
+    log_fidelity: float | None
+
+
+def route(circuit: QuantumCircuit, device: SdkTarget, seed: int, read: tuple[int, ...] = ()) -> Routed:
+    """The best of `CANDIDATES` transpilations at optimization level 3: highest predicted fidelity, then fewest
+    two-qubit gates, then least depth. `read`: logical qubits that a later readout measures; their readout error counts.
+    The global phase is dropped: no readout sees it, and it would keep parameters alive that no gate uses.
+    """
+    routed = [_route_once(circuit, device, seed * CANDIDATES + k, read) for k in range(CANDIDATES)]
+    return min(routed, key=_rank)
+
+
+def _rank(routed: Routed) -> tuple[float, int, int]:
+    counts = circuit_costs(routed.circuit)
+    return -(routed.log_fidelity or 0.0), counts["two_qubit_gates"], counts["depth"]
+
+
+def _route_once(circuit: QuantumCircuit, device: SdkTarget, seed: int, read: tuple[int, ...]) -> Routed:
+    manager = generate_preset_pass_manager(optimization_level=3, target=device, seed_transpiler=seed)
+    out = manager.run(circuit)
+    if out.layout is None:
+        initial = final = tuple(range(circuit.num_qubits))
+    else:
+        initial = tuple(out.layout.initial_index_layout(filter_ancillas=True))
+        final = tuple(out.layout.final_index_layout(filter_ancillas=True))
+    drop_phase(out)
+    plain = _plain_copy(out)
+    return Routed(plain, out, initial, final, _log_fidelity(plain, device, [final[q] for q in read]))
+
+
+def _plain_copy(circuit: QuantumCircuit) -> QuantumCircuit:
+    """The same operations without layout: QPY writes the registers of a layout in no fixed order."""
+    plain = QuantumCircuit(QuantumRegister(circuit.num_qubits, "q"), *circuit.cregs, name=circuit.name)
+    for step in circuit.data:
+        qubits = [plain.qubits[circuit.find_bit(q).index] for q in step.qubits]
+        plain.append(step.operation, qubits, step.clbits, copy=False)
+    return plain
+
+
+def drop_phase(circuit: QuantumCircuit) -> None:
+    """Set the global phase of a circuit, and of every block of its control flow, to zero."""
+    circuit.global_phase = 0.0
+    for index, step in enumerate(circuit.data):
+        if isinstance(step.operation, ControlFlowOp):
+            blocks = [block.copy() for block in step.operation.blocks]
+            for block in blocks:
+                drop_phase(block)
+            circuit.data[index] = step.replace(operation=step.operation.replace_blocks(blocks))
+
+
+def steps(circuit: QuantumCircuit) -> Iterator[tuple[Step, tuple[int, ...]]]:
+    """Every operation with the circuit's qubits it acts on, those of control flow blocks after their owner."""
+    for step in circuit.data:
+        qubits = tuple(circuit.find_bit(q).index for q in step.qubits)
+        yield step, qubits
+        if isinstance(step.operation, ControlFlowOp):
+            for block in step.operation.blocks:
+                for inner, positions in steps(block):
+                    yield inner, tuple(qubits[p] for p in positions)
+
+
+def active_qubits(circuit: QuantumCircuit) -> list[int]:
+    """The qubits that some operation other than a barrier or delay acts on, sorted."""
+    return sorted({q for step, qubits in steps(circuit) if step.operation.name not in SILENT for q in qubits})
+
+
+def circuit_costs(circuit: QuantumCircuit) -> dict[str, int]:
+    """`qubits` (physical ones in use), `gates`, `two_qubit_gates`, `depth`, `two_qubit_depth`.
+
+    Gates inside control flow count; the control flow operation itself counts for the depth only.
+    """
+    gates = [
+        (step.operation.name, qubits)
+        for step, qubits in steps(circuit)
+        if step.operation.name not in SILENT and not isinstance(step.operation, ControlFlowOp)
+    ]
+    return {
+        "qubits": len(active_qubits(circuit)),
+        "gates": len(gates),
+        "two_qubit_gates": sum(len(qubits) >= 2 for _, qubits in gates),
+        "depth": circuit.depth(lambda step: step.operation.name not in SILENT),
+        "two_qubit_depth": circuit.depth(lambda step: len(step.qubits) >= 2 and step.operation.name not in SILENT),
+    }
+
+
+def _log_fidelity(circuit: QuantumCircuit, device: SdkTarget, measured: list[int]) -> float | None:
+    if not calibrated(device):
+        return None
+    used = [(step.operation.name, qubits) for step, qubits in steps(circuit)]
+    used += [("measure", (q,)) for q in measured]
+    return sum(log(max(1.0 - operation_error(device, name, qubits), LEAST_SUCCESS)) for name, qubits in used)
+
+
+def operation_error(device: SdkTarget, name: str, qubits: tuple[int, ...]) -> float:
+    """The calibrated error of one operation; 0 where there is none."""
+    properties = _properties(device, name, qubits)
+    return 0.0 if properties is None or properties.error is None else properties.error
+
+
+def _properties(device: SdkTarget, name: str, qubits: tuple[int, ...]) -> Any:
+    if name not in device.operation_names:
+        return None
+    return (device[name] or {}).get(qubits)
+
+
+def calibrated(device: SdkTarget) -> bool:
+    """Whether the device states an error for any gate."""
+    return any(
+        p is not None and p.error is not None for name in device.operation_names for p in (device[name] or {}).values()
+    )
+
+
+def predicted_fidelity(routed: Routed) -> float | None:
+    """Product of 1 - error over every operation, readout included; None without calibration."""
+    return None if routed.log_fidelity is None else exp(routed.log_fidelity)
+
+
+def without_free_rzz(device: SdkTarget, circuit: QuantumCircuit) -> SdkTarget:
+    """The device without its `rzz`, where the circuit's angles are bound later.
+
+    Hardware takes rzz angles in [0, pi/2] only, which a parameter cannot promise.
+    """
+    if "rzz" not in device.operation_names or not circuit.parameters:
+        return device
+    kept = SdkTarget(
+        description=device.description,
+        num_qubits=device.num_qubits,
+        dt=device.dt,
+        qubit_properties=device.qubit_properties,
+        concurrent_measurements=device.concurrent_measurements,
+    )
+    for name in device.operation_names:
+        operation = device.operation_from_name(name)
+        if isinstance(operation, type):
+            kept.add_instruction(operation, name=name)
+        elif name != "rzz":
+            kept.add_instruction(operation, device[name], name=name)
+    return kept
+
+
+def parameters_of(circuit: QuantumCircuit) -> set[str]:
+    """Names of the parameters that some operation still uses."""
+    used: set[str] = set()
+    for step, _ in steps(circuit):
+        for value in step.operation.params:
+            if isinstance(value, ParameterExpression):
+                used.update(p.name for p in value.parameters)
+    return used
