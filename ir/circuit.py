@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .angles import ZERO_ROW, AngleInterner, AngleTable, Row, make_row
-from .conditions import Condition
+from .conditions import Condition, bits_of
 from .diagnostics import UNKNOWN, Location
 from .gates import GATES, OPCODES, Gate
 from .locations import NO_LOCATIONS, LocationTable
@@ -205,26 +205,45 @@ class Circuit:
         """`qubits`, `gates`, `two_qubit_gates` (on two or more), `depth`, `two_qubit_depth`; barriers do not count."""
         arity = np.diff(self.wire_ptr)
         real = self.opcode != OPCODES["barrier"]
+        depth, two_qubit_depth = self._depths()
         return {
             "qubits": self.num_qubits,
             "gates": int(real.sum()),
             "two_qubit_gates": int((real & (arity >= 2)).sum()),
-            "depth": self._depth(1),
-            "two_qubit_depth": self._depth(2),
+            "depth": depth,
+            "two_qubit_depth": two_qubit_depth,
         }
 
-    def _depth(self, least_arity: int) -> int:
+    def _depths(self) -> tuple[int, int]:
+        """(depth, depth of gates on two or more qubits). Classical bits that a gate writes or reads are wires too."""
+        ends = list(split_groups(self.wire_ptr, self.wires))
+        if len(self.clbits) or (self.condition >= 0).any():
+            ends = self._with_bits(ends)
+        ones = (self.opcode != OPCODES["barrier"]).astype(int).tolist()
+        twos = ((self.opcode != OPCODES["barrier"]) & (np.diff(self.wire_ptr) >= 2)).astype(int).tolist()
         level = [0] * (self.num_qubits + self.num_clbits)
-        barrier = OPCODES["barrier"]
-        for row in self.rows():
-            ends = row.wires + tuple(self.num_qubits + b for b in row.clbits)
-            if not ends:
-                continue
-            counted = row.opcode != barrier and len(row.wires) >= least_arity
-            at = max(level[w] for w in ends) + counted
-            for w in ends:
-                level[w] = at
-        return max(level, default=0)
+        level2 = level.copy()
+        for wires, one, two in zip(ends, ones, twos, strict=True):
+            if len(wires) == 1:
+                level[wires[0]] += one
+            elif len(wires) == 2:
+                a, b = wires
+                level[a] = level[b] = max(level[a], level[b]) + one
+                level2[a] = level2[b] = max(level2[a], level2[b]) + two
+            elif wires:
+                top, top2 = max([level[w] for w in wires]) + one, max([level2[w] for w in wires]) + two
+                for w in wires:
+                    level[w], level2[w] = top, top2
+        return max(level, default=0), max(level2, default=0)
+
+    def _with_bits(self, wires: list[tuple[int, ...]]) -> list[tuple[int, ...]]:
+        """The wires of every row with the classical bits that it writes or reads, numbered after the qubits."""
+        reads = [tuple(dict.fromkeys(bits_of(c))) for c in self.conditions] + [()]
+        writes = split_groups(self.clbit_ptr, self.clbits)
+        return [
+            (*qubits, *(self.num_qubits + bit for bit in dict.fromkeys((*written, *reads[condition]))))
+            for qubits, written, condition in zip(wires, writes, self.condition.tolist(), strict=True)
+        ]
 
     def canonical(self) -> tuple:
         """Everything that equality compares: gates with their angle rows, payloads and conditions written out."""

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 PauliTerm = tuple[tuple[str, int], ...]
 """((letter, qubit), ...) sorted by qubit; the empty term is the identity."""
 
-_FACTOR = re.compile(r"\s*([XYZ])\[?(\d+)\]?\s*")
-_TERM = re.compile(
-    r"\s*([+-])?\s*(\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)?\s*\*?\s*((?:[XYZ]\[?\d+\]?[\s*]*)*)"
-)
+_PAULI = r"[XYZ](?:\[\d+\]|\d+)"
+_FACTOR = re.compile(r"([XYZ])\[?(\d+)\]?")
+_NUMBER = r"(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+_PRODUCT = rf"{_PAULI}(?:\s*\*?\s*{_PAULI})*"
+_TERM = re.compile(rf"\s*([+-])?\s*(?:({_NUMBER})(?:\s*\*?\s*({_PRODUCT}))?|({_PRODUCT}))\s*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +40,10 @@ class PauliSum:
         at = 0
         while at < len(text.rstrip()):
             match = _TERM.match(text, at)
-            if match is None or match.end() == at or not (match[2] or match[3]) or (at and not match[1]):
+            if match is None or (at and not match[1]):
                 raise ValueError(f"not a Pauli sum at character {at + 1} of {text!r}")
             sign = -1.0 if match[1] == "-" else 1.0
-            factors = tuple((m[1], int(m[2])) for m in _FACTOR.finditer(match[3]))
+            factors = tuple((m[1], int(m[2])) for m in _FACTOR.finditer(match[3] or match[4] or ""))
             terms.append((factors, sign * float(match[2] or 1.0)))
             at = match.end()
         if not terms:

@@ -5,6 +5,7 @@ Qubit order: index bit i (value 2^i) of `probabilities` and column i of `samples
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -64,6 +65,8 @@ class Expectation(Readout):
         kind, batch = self._inputs(operands, module)
         for observable in self.observables:
             self._check_qubits(observable.qubits, module)
+            if not all(math.isfinite(coeff) for _, coeff in observable.terms):
+                raise TypeFault(f"a coefficient of {observable} is not a finite number", code="P0004")
         return (Type(kind, (*batch, len(self.observables))),)
 
 
