@@ -1,0 +1,557 @@
+"""The core of raising: walks an exported graph and turns every call into IR nodes through a table of handlers."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import fx
+from torch.export import ExportedProgram
+from torch.export.graph_signature import InputKind, OutputKind
+
+from ...ir import (
+    DYNAMIC,
+    Circuit,
+    Diagnostic,
+    Graph,
+    InputError,
+    Location,
+    Module,
+    Node,
+    Op,
+    Type,
+    TypeFault,
+    Value,
+    ops,
+)
+from ...ir.types import FLOATS, dtype_name
+from .layers import Found
+
+Result = Any
+"""What a handler gives: a Value, a tuple of Values, or a number."""
+
+FLOAT_OF = {torch.float16: "f32", torch.bfloat16: "f32", torch.float32: "f32", torch.float64: "f64"}
+DTYPE_OF = {
+    **FLOAT_OF,
+    torch.int8: "i8",
+    torch.int16: "i16",
+    torch.int32: "i32",
+    torch.int64: "i64",
+    torch.bool: "bit",
+}
+_FRAME = re.compile(r'File "([^"]+)", line (\d+)')
+_HERE = str(Path(__file__).parent) + os.sep
+_LIBRARIES = (str(Path(torch.__file__).parent) + os.sep, _HERE, "<", "torch" + os.sep)
+
+
+class Unsupported(Exception):  # noqa: N818 - becomes a diagnostic
+    """A call that has no meaning in the IR. `batch`: because it treats the batch dimension as one of its own."""
+
+    def __init__(self, message: str, *, batch: bool = False) -> None:
+        super().__init__(message)
+        self.message = message
+        self.batch = batch
+
+
+@dataclass
+class Call:
+    """One call of the exported graph, its arguments by name with graph nodes replaced by what they were raised to."""
+
+    node: fx.Node
+    arguments: dict[str, Any]
+
+    def __getitem__(self, name: str) -> Any:
+        return self.arguments[name]
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return self.arguments.get(name, default)
+
+    @property
+    def value(self) -> Any:
+        """What torch's own shape rule gave: a tensor without data, or a tuple of such."""
+        return self.node.meta.get("val")
+
+
+Handler = Callable[["Raiser", Call], Result]
+TABLE: dict[str, Handler] = {}
+"""Operation name as torch prints it (`aten.relu.default`) -> handler."""
+
+
+def takes(*names: str) -> Callable[[Handler], Handler]:
+    """Registers a handler; a name without overload stands for its `.default`."""
+
+    def register(handler: Handler) -> Handler:
+        for name in names:
+            full = name if name.count(".") == 2 else f"{name}.default"
+            TABLE[full] = handler
+        return handler
+
+    return register
+
+
+class Poison:
+    """Stands for the result of a call that could not be taken: what depends on it is not reported again."""
+
+
+POISON = Poison()
+
+
+@dataclass
+class Fault:
+    """One kind of fault at one place, and how often it occurs there."""
+
+    message: str
+    place: Location
+    batch: bool
+    count: int = 1
+
+
+class Raiser:
+    """Raises one exported program. `found` are the model's known layers by path."""
+
+    def __init__(self, program: ExportedProgram, batch: frozenset[str], found: Mapping[str, Found]) -> None:
+        self.program = program
+        self.batch_symbols = batch
+        self.found = found
+        self.nodes: list[Node] = []
+        self.inputs: list[Value] = []
+        self.weights: dict[str, np.ndarray] = {}
+        self.tensors: dict[str, torch.Tensor] = {}
+        self.faults: dict[tuple[str, Location], Fault] = {}
+        self._env: dict[fx.Node, Any] = {}
+        self._known: dict[tuple[Any, ...], tuple[Value, ...]] = {}
+        self._producers: dict[str, Node] = {}
+        self._place = Location()
+        self._call: Call | None = None
+        self._copies: dict[int, np.ndarray] = {}
+        self._circuits = _named_circuits(found.values())
+        self._rules = Module("rules", circuits={c.name: c for c in self._circuits.values()})
+
+    # The walk
+
+    def run(self) -> Graph:
+        """The raised graph. Raises InputError (M0005) that lists everything that could not be taken."""
+        self._bind_placeholders()
+        for node in self.program.graph.nodes:
+            if node.op == "call_function":
+                self._env[node] = self._take(node)
+            elif node.op == "get_attr":
+                self._env[node] = self._attribute(node)
+        outputs = self._outputs()
+        if self.faults:
+            raise UnsupportedError([*self.faults.values()])
+        return Graph(tuple(self.inputs), tuple(self.nodes), outputs)
+
+    def module(self, name: str = "rules") -> Module:
+        """A module with the raised weights and the layers' circuits, without a graph."""
+        return self._rules.with_(name=name, weights=self.weights)
+
+    def _bind_placeholders(self) -> None:
+        specs = {spec.arg.name: spec for spec in self.program.graph_signature.input_specs}
+        for node in self.program.graph.nodes:
+            if node.op != "placeholder":
+                continue
+            spec = specs[node.name]
+            self._place = Location()
+            if spec.kind == InputKind.USER_INPUT:
+                self._env[node] = self._input(node)
+            elif node.users:
+                self._env[node] = self._guard(lambda s=spec: self._weight(s))
+
+    def _input(self, node: fx.Node) -> Any:
+        tensor = node.meta.get("val")
+        if not isinstance(tensor, torch.Tensor):
+            return tensor
+        value = Value(node.name, self._guard(lambda: self.type_of(tensor)) or Type("f32"))
+        self.inputs.append(value)
+        return value
+
+    def _weight(self, spec: Any) -> Result:
+        name = spec.target
+        if spec.kind in (InputKind.PARAMETER, InputKind.BUFFER):
+            table = self.program.state_dict
+            tensor = table[name] if name in table else self.program.constants[name]
+        elif spec.kind == InputKind.CONSTANT_TENSOR:
+            return self.program.constants[name]
+        else:
+            raise Unsupported(f"the model holds {name}, which is not a tensor")
+        return self.weight(name, tensor)
+
+    def _attribute(self, node: fx.Node) -> Any:
+        held: Any = self.program.graph_module
+        for part in str(node.target).split("."):
+            held = getattr(held, part)
+        return self.weight(str(node.target), held) if isinstance(held, torch.Tensor) else held
+
+    def _outputs(self) -> tuple[Value, ...]:
+        specs = self.program.graph_signature.output_specs
+        last = next(n for n in reversed(self.program.graph.nodes) if n.op == "output")
+        found: list[Value] = []
+        self._place = Location()
+        for spec, item in zip(specs, last.args[0], strict=True):
+            if spec.kind == OutputKind.USER_OUTPUT:
+                value = self._guard(lambda item=item: self._output(item))
+                if isinstance(value, Value):
+                    found.append(value)
+            elif spec.kind == OutputKind.BUFFER_MUTATION:
+                self.fault(
+                    f"the model changes its buffer {spec.target}: a state kept from one call to the next has no place "
+                    "in a compiled model (pass it in and out instead)"
+                )
+        return tuple(found)
+
+    def _output(self, item: Any) -> Any:
+        raised = self._env.get(item) if isinstance(item, fx.Node) else item
+        if raised is None or isinstance(raised, int | float | torch.SymInt):
+            raise Unsupported(f"the model returns {raised!r}, which is not a tensor")
+        return raised if raised is POISON else self.value(raised)
+
+    def _take(self, node: fx.Node) -> Any:
+        if not node.users and not mutates(node.target):
+            return POISON
+        target = str(node.target)
+        if getattr(node.target, "__name__", "") == "getitem":
+            held = self._env[node.args[0]]  # type: ignore[index]  # fx types its arguments loosely
+            return held if held is POISON else held[node.args[1]]
+        if isinstance(node.meta.get("val"), torch.SymInt | torch.SymBool | torch.SymFloat | int | bool):
+            return node.meta["val"]
+        self._place = self._location(node)
+        arguments = self._arguments(node)
+        if any(item is POISON for item in _leaves(arguments.values())):
+            return POISON
+        self._call = Call(node, arguments)
+        if target.startswith("qsc."):
+            return self._guard(self._known_layer)
+        if mutates(node.target):
+            return self._guard(lambda: self._in_place(node, target))
+        return self._guard(lambda: self._aten(target))
+
+    def _aten(self, target: str) -> Result:
+        call = self._call
+        assert call is not None
+        if (computed := self._computed(target)) is not None:
+            return computed
+        handler = TABLE.get(target)
+        if handler is None:
+            raise Unsupported(f"{_named(call.node.target)} has no counterpart in qsc")
+        call.arguments = {k: _map(v, self._operand) for k, v in call.arguments.items()}
+        return handler(self, call)
+
+    def _operand(self, item: Any) -> Any:
+        """A computed tensor as handlers take it: a number where it has no dimensions, else an operand."""
+        if not isinstance(item, torch.Tensor):
+            return item
+        return self.value(item) if item.ndim else item.item()
+
+    def _computed(self, target: str) -> torch.Tensor | None:
+        """The result itself where nothing but numbers and the model's own constants go in."""
+        call = self._call
+        assert call is not None
+        items = [*_leaves(call.arguments.values())]
+        if not isinstance(call.value, torch.Tensor) or any(isinstance(i, torch.SymInt) for i in items):
+            return None
+        values = [i for i in items if isinstance(i, Value)]
+        if any(not v.is_weight for v in values) or (values and target in TABLE):
+            return None
+        overload: Any = call.node.target
+        if torch.Tag.nondeterministic_seeded in overload.tags:
+            raise Unsupported(f"{_named(overload)} draws random numbers, which a compiled model cannot repeat")
+        real = {k: _map(v, self._real) for k, v in call.arguments.items()}
+        if mutates(overload):
+            first = next(iter(real))
+            real[first] = real[first].clone()
+        schema = overload._schema.arguments
+        with torch.no_grad():
+            return overload(
+                *(real[a.name] for a in schema if not a.kwarg_only),
+                **{a.name: real[a.name] for a in schema if a.kwarg_only},
+            )
+
+    def _real(self, item: Any) -> Any:
+        return self.tensors[item.weight_name] if isinstance(item, Value) else item
+
+    def _in_place(self, node: fx.Node, target: str) -> Result:
+        """x.op_(...): the functional form, and every name of x means the result from here on."""
+        namespace, name, overload = target.split(".")
+        result = self._aten(f"{namespace}.{name.removesuffix('_')}.{overload}")
+        root: Any = node
+        while isinstance(root, fx.Node) and root.op == "call_function" and mutates(root.target):
+            root = root.args[0]
+            self._env[root] = result
+        return result
+
+    def _known_layer(self) -> Result:
+        call = self._call
+        assert call is not None
+        known = self.found[call["layer"]]
+        self._place = replace(self._place, path=known.path)
+        problem = known.handler.problem(known.layer)
+        if problem:
+            raise Unsupported(problem)
+        return known.handler.take(self, call, known.layer)
+
+    def _arguments(self, node: fx.Node) -> dict[str, Any]:
+        names, defaults = _signature(node.target)
+        out = dict(defaults)
+        out.update(zip(names, (_map(a, self._raised) for a in node.args), strict=False))
+        out.update((k, _map(v, self._raised)) for k, v in node.kwargs.items())
+        return {name: out[name] for name in names if name in out}
+
+    def _raised(self, item: Any) -> Any:
+        return self._env[item] if isinstance(item, fx.Node) else item
+
+    def _guard(self, take: Callable[[], Result]) -> Result:
+        try:
+            return take()
+        except Unsupported as fault:
+            self.fault(fault.message, fault.batch)
+        except TypeFault as fault:
+            what = f"{_named(self._call.node.target)}: " if self._call else ""
+            self.fault(what + fault.message, "batch" in fault.message)
+        return POISON
+
+    def fault(self, message: str, batch: bool = False) -> None:
+        """Note a fault at the current place; the same fault at the same place is counted."""
+        seen = self.faults.setdefault((message, self._place), Fault(message, self._place, batch, 0))
+        seen.count += 1
+
+    def _location(self, node: fx.Node) -> Location:
+        stack = node.meta.get("nn_module_stack") or {}
+        path = ""
+        for entry in stack.values():
+            if isinstance(entry, tuple) and "metadata_hook" not in str(entry[0]):
+                path = str(entry[0])
+        return source_location(node.meta.get("stack_trace") or "", re.sub(r"@\d+", "", path))
+
+    # What handlers use
+
+    def emit(self, op: Op, *operands: Value, hints: Sequence[str] = ()) -> tuple[Value, ...]:
+        """Append a node, or find the equal one that is there. Raises TypeFault where the operands do not fit."""
+        key = (op, *(v.name for v in operands))
+        known = self._known.get(key)
+        if known is not None and not isinstance(op, ops.Samples):
+            return known
+        types = op.result_types(tuple(v.type for v in operands), self._rules)
+        names = hints or (op.mnemonic,) * len(types)
+        number = len(self.nodes)
+        results = tuple(Value(f"{h}#{number}.{k}", t) for k, (h, t) in enumerate(zip(names, types, strict=True)))
+        node = Node(op, operands, results, self._place)
+        self.nodes.append(node)
+        self._known[key] = results
+        self._producers.update((v.name, node) for v in results)
+        return results
+
+    def one(self, op: Op, *operands: Value) -> Value:
+        """Append a node with one result."""
+        return self.emit(op, *operands)[0]
+
+    def layer(self, op: Op, *operands: Value) -> Value:
+        """Append a node with one result that is named after the torch layer it comes from."""
+        assert self._call is not None
+        return self.emit(op, *operands, hints=(self.hint(self._call),))[0]
+
+    def hint(self, call: Call) -> str:
+        """A value name made from the module path of the current call."""
+        return self._place.path.replace(".", "_") or str(call.node.target).split(".")[1]
+
+    def producer(self, value: Value) -> Node | None:
+        """The node that gives `value`."""
+        return self._producers.get(value.name)
+
+    def weight(self, name: str, tensor: torch.Tensor) -> Value:
+        """The operand for a tensor that the model holds. One copy is made of it."""
+        if tensor.dtype not in DTYPE_OF:
+            raise Unsupported(f"the model holds {name} of element type {str(tensor.dtype).removeprefix('torch.')}")
+        if name not in self.weights:
+            array = self._copies.get(id(tensor))
+            if array is None:
+                plain = tensor.detach().to("cpu")
+                plain = plain.float() if plain.dtype in (torch.float16, torch.bfloat16) else plain
+                array = self._copies[id(tensor)] = np.array(plain.numpy(), order="C")
+            self.weights[name], self.tensors[name] = array, tensor.detach()
+        array = self.weights[name]
+        return Value("@" + name, Type(dtype_name(array.dtype), array.shape))
+
+    def value(self, item: Any) -> Value:
+        """The operand for what an argument was raised to: itself, or a computed tensor as a constant or weight."""
+        if isinstance(item, Value):
+            return item
+        if isinstance(item, torch.Tensor):
+            return self._constant_of(item)
+        if isinstance(item, int | float):
+            return self.one(ops.Constant(float(item)))
+        raise Unsupported("a number that depends on the batch size is used in arithmetic", batch=True)
+
+    def _constant_of(self, tensor: torch.Tensor) -> Value:
+        kind = DTYPE_OF.get(tensor.dtype)
+        if kind is None:
+            raise Unsupported(f"a constant of element type {str(tensor.dtype).removeprefix('torch.')}")
+        flat = tensor.detach().reshape(-1)
+        if kind in FLOATS and flat.numel() and bool((flat == flat[0]).all()):
+            return self.one(ops.Constant(float(flat[0]), tuple(tensor.shape), kind))
+        return self.weight(f"constant_{sum(n.startswith('constant_') for n in self.weights)}", tensor)
+
+    def constant(self, number: float, shape: tuple[int, ...], kind: str) -> Value:
+        """A tensor filled with one number; its batch dimension is that of the model's input."""
+        operands = (self.batched_input(),) if DYNAMIC in shape else ()
+        return self.one(ops.Constant(number, shape, kind), *operands)
+
+    def batched_input(self) -> Value:
+        """The first input with a batch dimension, which lends its size."""
+        return next(v for v in self.inputs if v.type.batched)
+
+    def dims(self, sizes: Iterable[Any]) -> tuple[int, ...]:
+        """A shape as the IR writes it: numbers, and `?` for the batch."""
+        return tuple(self._dim(s) for s in sizes)
+
+    def _dim(self, size: Any) -> int:
+        if isinstance(size, int):
+            return size
+        text = str(size.node.expr)
+        if text in self.batch_symbols:
+            return DYNAMIC
+        try:
+            return int(text)
+        except ValueError:
+            raise Unsupported(
+                "merges the batch dimension with another one, so that its size is not the batch size", batch=True
+            ) from None
+
+    def type_of(self, tensor: torch.Tensor) -> Type:
+        """The IR type of a tensor without data."""
+        if tensor.dtype not in DTYPE_OF:
+            raise Unsupported(f"element type {str(tensor.dtype).removeprefix('torch.')}")
+        return Type(DTYPE_OF[tensor.dtype], self.dims(tensor.shape))
+
+    def result_type(self, call: Call) -> Type:
+        """The type of the call's (first) result as torch sees it; spikes appear as f32."""
+        value = call.value[0] if isinstance(call.value, tuple | list) else call.value
+        return self.type_of(value)
+
+    def common_float(self, *values: Value) -> str:
+        """The float type that arithmetic on the values has: that of the first float with dimensions, else any float."""
+        kinds = [v.type for v in values if v.type.is_float]
+        ranked = [t.dtype for t in kinds if t.shape] or [t.dtype for t in kinds]
+        return "f64" if "f64" in ranked else "f32"
+
+    def as_float(self, value: Value, kind: str) -> Value:
+        """`value` as float type `kind`; spikes count as f32."""
+        if value.type.dtype == kind or (kind == "f32" and value.type.dtype == "spike"):
+            return value
+        if value.is_weight and not value.type.is_float:
+            tensor = self.tensors[value.weight_name].to(torch.float32 if kind == "f32" else torch.float64)
+            return self.weight(f"{value.weight_name}.{kind}", tensor)
+        return self.one(ops.Cast(kind), value)
+
+    def reshape(self, value: Value, shape: tuple[int, ...]) -> Value:
+        """`value` in another shape; reshapes of reshapes become one."""
+        if value.type.shape == shape:
+            return value
+        producer = self.producer(value)
+        if producer is not None and isinstance(producer.op, ops.Reshape):
+            return self.reshape(producer.operands[0], shape)
+        if value.type.shape.count(DYNAMIC) != shape.count(DYNAMIC) or prod(value.type.shape) != prod(shape):
+            raise Unsupported(f"cannot bring {value.type} into shape {shape}", batch=True)
+        return self.one(ops.Reshape(shape), value)
+
+    def slice(self, value: Value, dim: int, start: int, stop: int, step: int = 1, squeeze: bool = False) -> Value:
+        """Part of a dimension; the whole dimension is the value itself."""
+        if (start, stop, step) == (0, value.type.shape[dim], 1) and not squeeze:
+            return value
+        return self.one(ops.Slice(dim, start, stop, step, squeeze), value)
+
+    def circuit_name(self, circuit: Circuit) -> str:
+        """The name under which the module holds a layer's circuit."""
+        return self._circuits[id(circuit)].name
+
+
+class UnsupportedError(InputError):
+    """M0005: everything that could not be taken. `batch`: whether each fault concerns the batch dimension."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        self.batch = all(f.batch for f in faults)
+        super().__init__([_diagnostic(f) for f in faults])
+
+
+def _diagnostic(fault: Fault) -> Diagnostic:
+    notes = (f"it occurs {fault.count} times there",) if fault.count > 1 else ()
+    return Diagnostic("M0005", fault.message, fault.place, notes)
+
+
+def _named(target: Any) -> str:
+    return "torch operation " + str(target).removeprefix("aten.").removesuffix(".default")
+
+
+def source_location(trace: str, path: str) -> Location:
+    """The innermost line of a printed stack that is the user's own, with the module path."""
+    file, line = _user_frame(trace)
+    return Location(file, line, path=path)
+
+
+@cache
+def _user_frame(trace: str) -> tuple[str, int]:
+    for file, line in reversed(_FRAME.findall(trace)):
+        if is_user_file(file):
+            return short_path(file), int(line)
+    return "", 0
+
+
+def is_user_file(file: str) -> bool:
+    """Whether a source file is the user's: not torch, not an installed package, not this frontend."""
+    return not file.startswith(_LIBRARIES) and f"{os.sep}site-packages{os.sep}" not in file
+
+
+def short_path(file: str) -> str:
+    """The path from the current folder where the file is below it."""
+    here = os.getcwd() + os.sep
+    return file.removeprefix(here)
+
+
+def _named_circuits(found: Iterable[Found]) -> dict[int, Circuit]:
+    """Circuit of every layer by identity, under names that differ where the circuits do."""
+    by_name: dict[str, Circuit] = {}
+    out: dict[int, Circuit] = {}
+    for known in found:
+        for circuit in known.handler.circuits(known.layer):
+            name, k = circuit.name, 1
+            while name in by_name and by_name[name] != replace(circuit, name=name):
+                name, k = f"{circuit.name}_{k}", k + 1
+            out[id(circuit)] = by_name[name] = replace(circuit, name=name)
+    return out
+
+
+@cache
+def mutates(target: Any) -> bool:
+    schema = getattr(target, "_schema", None)
+    return schema is not None and schema.is_mutable
+
+
+@cache
+def _signature(target: Any) -> tuple[tuple[str, ...], tuple[tuple[str, Any], ...]]:
+    schema = getattr(target, "_schema", None)
+    if schema is None:
+        return (), ()
+    names = tuple(a.name for a in schema.arguments)
+    return names, tuple((a.name, a.default_value) for a in schema.arguments if a.has_default_value())
+
+
+def _map(item: Any, change: Callable[[Any], Any]) -> Any:
+    if isinstance(item, tuple | list):
+        return type(item)(_map(i, change) for i in item)
+    return change(item)
+
+
+def _leaves(items: Iterable[Any]) -> Iterator[Any]:
+    for item in items:
+        if isinstance(item, tuple | list):
+            yield from _leaves(item)
+        else:
+            yield item
