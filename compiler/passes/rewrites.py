@@ -1,0 +1,50 @@
+"""What several passes need to rewrite a module: graphs with their bodies, fresh names, readouts by circuit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import fields, replace
+
+from ...ir import Graph, Module, Node
+from ...ir.graph import Op
+from ...ir.ops import Readout
+
+
+def map_graphs(graph: Graph, change: Callable[[Graph], Graph]) -> Graph:
+    """`change` applied to the graph and to every body in it, bodies first."""
+    return change(replace(graph, nodes=tuple(replace(n, op=_with_bodies(n.op, change)) for n in graph.nodes)))
+
+
+def _with_bodies(op: Op, change: Callable[[Graph], Graph]) -> Op:
+    if not op.bodies:
+        return op
+    bodies = {f.name: getattr(op, f.name) for f in fields(op) if isinstance(getattr(op, f.name), Graph)}
+    return replace(op, **{name: map_graphs(body, change) for name, body in bodies.items()})
+
+
+def fresh_name(hint: str, taken: Iterable[str]) -> str:
+    """`hint`, or `hint_2`, `hint_3`, ...: the first that is not taken."""
+    known = set(taken)
+    name, count = hint, 1
+    while name in known:
+        count += 1
+        name = f"{hint}_{count}"
+    return name
+
+
+def readouts(module: Module) -> dict[str, list[Node]]:
+    """Circuit name -> the nodes that read it, those in bodies too, in order."""
+    found: dict[str, list[Node]] = {}
+    for node in module.nodes():
+        if isinstance(node.op, Readout):
+            found.setdefault(node.op.circuit, []).append(node)
+    return found
+
+
+def without_weights(module: Module, names: Iterable[str]) -> Module:
+    """The module without those of the named weights that nothing uses any more."""
+    used = {v.weight_name for n in module.nodes() for v in n.operands if v.is_weight}
+    used |= {v.weight_name for v in module.graph.outputs if v.is_weight}
+    used |= {v.weight_name for n in module.nodes() for body in n.op.bodies for v in body.outputs if v.is_weight}
+    gone = set(names) - used
+    return module.with_(weights={k: v for k, v in module.weights.items() if k not in gone})
