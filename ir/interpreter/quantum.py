@@ -9,50 +9,66 @@ from torch import Tensor
 
 from .. import ops
 from ..circuit import Circuit
-from . import branches
+from . import branches, statevector
 from .walk import Environment, meaning
+
+_EMPTY = torch.zeros(1, 0, dtype=torch.float64)
 
 
 @meaning(ops.Expectation)
 def _expectation(op: ops.Expectation, args: Sequence[Tensor], env: Environment) -> tuple[Tensor, ...]:
-    def read(circuit: Circuit, values: Tensor) -> Tensor:
-        return branches.expectations(circuit, op.observables, values)
-
-    return (_read(op, args, env, read),)
+    return (_read(op, args, env, lambda circuit, arrays: expectations(circuit, op, arrays)),)
 
 
 @meaning(ops.Probabilities)
 def _probabilities(op: ops.Probabilities, args: Sequence[Tensor], env: Environment) -> tuple[Tensor, ...]:
-    return (_read(op, args, env, lambda circuit, values: probabilities(circuit, op.qubits, values)),)
+    return (_read(op, args, env, lambda circuit, arrays: probabilities(circuit, op, arrays)),)
 
 
 @meaning(ops.Samples)
 def _samples(op: ops.Samples, args: Sequence[Tensor], env: Environment) -> tuple[Tensor, ...]:
-    def read(circuit: Circuit, values: Tensor) -> Tensor:
-        weights = probabilities(circuit, op.qubits, values).detach().cpu().double().clamp(min=0)
+    def read(circuit: Circuit, arrays: Sequence[Tensor]) -> Tensor:
+        weights = probabilities(circuit, op, arrays).detach().cpu().double().clamp(min=0)
         outcomes = torch.multinomial(weights, op.shots, replacement=True, generator=env.generator)
         return (outcomes[..., None] >> torch.arange(len(op.qubits))).bitwise_and(1).bool().to(env.device)
 
     return (_read(op, args, env, read),)
 
 
-def probabilities(circuit: Circuit, qubits: Sequence[int], values: Tensor) -> Tensor:
-    """Probability of every outcome of `qubits`, (batch, variables) -> (batch, 2^k); bit i of the index is qubits[i]."""
-    return branches.probabilities(circuit, qubits, values)
+def expectations(circuit: Circuit, op: ops.Expectation, arrays: Sequence[Tensor]) -> Tensor:
+    """<O> of every observable, (batch, observables); one array an angle input, batched or not."""
+    if circuit.has_measurement:
+        return branches.expectations(circuit, op.observables, join(circuit, arrays))
+    return statevector.expectations(circuit, op.observables, arrays or _EMPTY)
+
+
+def probabilities(circuit: Circuit, op: ops.Probabilities | ops.Samples, arrays: Sequence[Tensor]) -> Tensor:
+    """Probability of every outcome, (batch, 2^k); bit i of the index is op.qubits[i]."""
+    if circuit.has_measurement:
+        return branches.probabilities(circuit, op.qubits, join(circuit, arrays))
+    return statevector.probabilities(circuit, op.qubits, arrays or _EMPTY)
+
+
+def join(circuit: Circuit, arrays: Sequence[Tensor]) -> Tensor:
+    """The angle variables (batch, variables) of one array an angle input; batch 1 where none has a batch."""
+    if not arrays:
+        return _EMPTY
+    batched = [x.dim() > len(a.shape) for x, a in zip(arrays, circuit.inputs, strict=True)]
+    batch = next((len(x) for x, own in zip(arrays, batched, strict=True) if own), 1)
+    return torch.cat(
+        [
+            x.reshape(batch if own else 1, a.size).expand(batch, a.size)
+            for x, own, a in zip(arrays, batched, circuit.inputs, strict=True)
+        ],
+        dim=1,
+    )
 
 
 def _read(
-    op: ops.Readout, args: Sequence[Tensor], env: Environment, read: Callable[[Circuit, Tensor], Tensor]
+    op: ops.Readout, args: Sequence[Tensor], env: Environment, read: Callable[[Circuit, Sequence[Tensor]], Tensor]
 ) -> Tensor:
-    """Join the operands to angle variables (batch, variables), and give the readout the batch of its operands."""
+    """The readout with a batch dimension where an operand has one."""
     circuit = env.module.circuits[op.circuit]
-    if not args:
-        return read(circuit, torch.zeros(1, 0, dtype=torch.float64, device=env.device))[0]
-    batched = [x.dim() > len(array.shape) for x, array in zip(args, circuit.inputs, strict=True)]
-    batch = args[batched.index(True)].shape[0] if any(batched) else 1
-    columns = [
-        x.reshape(batch if own else 1, array.size).expand(batch, array.size)
-        for x, own, array in zip(args, batched, circuit.inputs, strict=True)
-    ]
-    result = read(circuit, torch.cat(env.floats(*columns), dim=1))
-    return result if any(batched) else result[0]
+    result = read(circuit, env.floats(*args)).to(env.device)
+    batched = any(x.dim() > len(array.shape) for x, array in zip(args, circuit.inputs, strict=True))
+    return result if batched else result[0]

@@ -76,12 +76,12 @@ def window(size: int, kernel: int, stride: int, padding: int, dilation: int = 1,
         raise TypeFault(f"kernel {kernel}, stride {stride}, dilation {dilation} or padding {padding} is too small")
     span = dilation * (kernel - 1) + 1
     room = size + 2 * padding - span
-    if room < 0:
+    length = (-(-room // stride) if ceil else room // stride) + 1
+    if ceil and (length - 1) * stride >= size + padding:
+        length -= 1
+    if length < 1:
         raise TypeFault(f"a window of {span} does not fit {size} with padding {padding}")
-    count = (-(-room // stride) if ceil else room // stride) + 1
-    if ceil and (count - 1) * stride >= size + padding:
-        count -= 1
-    return count
+    return length
 
 
 def count(shape: Sequence[int]) -> tuple[int, bool]:
