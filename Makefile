@@ -19,6 +19,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	mkdir -p $(VENV)/types && ln -sfn "$(CURDIR)" $(VENV)/types/qsc
 	$(BIN)/pyright --version
 	touch $@
 
