@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 from torch import fx, nn
-from torch.export import Dim, ExportedProgram, default_decompositions
+from torch.export import Dim, ExportedProgram, ShapesCollection, default_decompositions
 from torch.export.graph_signature import InputKind
 
 from ...ir import Graph
@@ -89,10 +89,13 @@ def export(model: nn.Module, inputs: Tensors, found: Mapping[str, Found], axis: 
     memo: dict[int, Any] = {id(t): t for t in held_tensors(model)}
     memo.update((id(known.layer), stand_ins[path]) for path, known in found.items())
     twin = copy.deepcopy(model, memo).eval()
-    shapes = None
+    shapes: Any = None
     if axis is not None:
         batch = inputs[0].shape[axis]
-        shapes = tuple({axis: Dim.AUTO} if t.ndim > axis and t.shape[axis] == batch else None for t in inputs)
+        shapes = ShapesCollection()
+        for tensor in inputs:
+            if tensor.ndim > axis and tensor.shape[axis] == batch:
+                shapes[tensor] = {axis: Dim.AUTO}
     with exporting(found, stand_ins), torch.no_grad(), _quietly():
         return torch.export.export(twin, inputs, dynamic_shapes=shapes, strict=False)
 
@@ -173,7 +176,7 @@ def _is_view(node: fx.Node) -> bool:
 def _decomposed(program: ExportedProgram) -> ExportedProgram:
     """The program with operations that the table lacks taken apart, where that ends in operations it has."""
     table: Any = None
-    chosen = {n.target for n in _unknown(program)}
+    chosen: set[Any] = {n.target for n in _unknown(program)}
     origin = {n.name: n.target for n in program.graph.nodes}
     if chosen:
         table = default_decompositions()

@@ -30,7 +30,7 @@ def run_to_failure(
     try:
         with torch.no_grad():
             twin(*inputs)
-    except Exception as failure:
+    except Exception as failure:  # noqa: BLE001 - whatever the user's code raises is told
         raise _model_failed(failure, watch) from error
     finally:
         watch.close()
@@ -38,11 +38,8 @@ def run_to_failure(
 
 def _non_leaf(model: nn.Module) -> list[torch.Tensor]:
     """Tensors inside an autograd graph, which deepcopy refuses."""
-    return [t for m in model.modules() for t in (*m._buffers.values(), *m.__dict__.values()) if _is_inner(t)]
-
-
-def _is_inner(item: Any) -> bool:
-    return isinstance(item, torch.Tensor) and not item.is_leaf
+    held: list[Any] = [t for m in model.modules() for t in (*m._buffers.values(), *m.__dict__.values())]
+    return [t for t in held if isinstance(t, torch.Tensor) and not t.is_leaf]
 
 
 class _Watch:

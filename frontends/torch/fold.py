@@ -18,14 +18,15 @@ from ...ir import Graph, Location, Module, Node, Op, Type, Value, ops
 from ...ir.ops.spiking import Neuron
 from .fold_build import build
 from .fold_read import NotALoop, Stretch
-from .work import Work, renamed
+from .work import Work, renamed, without_repeats
 
 Key = tuple[Op, tuple[str, ...], tuple[Type, ...], Location]
 
 
 def fold_loops(graph: Graph, module: Module) -> Graph:
     """The graph with every unrolled loop folded, without dead nodes, with plain names."""
-    return renamed(_folded(graph.without_dead_nodes(), module).without_dead_nodes(), module)
+    folded = _folded(graph.without_dead_nodes(), module).without_dead_nodes()
+    return renamed(without_repeats(folded), module)
 
 
 def _folded(graph: Graph, module: Module) -> Graph:

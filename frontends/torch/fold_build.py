@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from ...ir import DYNAMIC, Graph, Module, Node, Op, Type, TypeFault, Value, ops
 from ...ir.diagnostics import join_locations
-from .fold_read import Carried, Inner, NotALoop, Pattern, Picked, Reading, Sequence, Stretch
+from .fold_read import Carried, Inner, NotALoop, Outer, Pattern, Picked, Reading, Sequence, Stretch
 from .work import Work, renamed, renamed_nodes
 
 Fold = Callable[[Graph, Module], Graph]
@@ -37,15 +37,40 @@ class Body:
         self._inputs: dict[object, Value] = {}
         self._made: dict[tuple[object, ...], Value] = {}
         self._count = 0
+        self._same: dict[Place, Value] = {}
         for j, node in enumerate(reading.steps[0]):
-            operands = tuple([self._inside(p) for p in reading.patterns(j)])
-            results = tuple(self.local(j, r) for r in range(len(node.results)))
-            if _types(node.op, operands, module) != tuple(v.type for v in results):
-                raise NotALoop
-            self.nodes.append(Node(node.op, operands, results, node.location))
+            self._place(j, node)
+
+    def _place(self, j: int, node: Node) -> None:
+        """Node j of the step: into the body, or before the loop where it gives the same in every step."""
+        patterns = self.reading.patterns(j)
+        fixed = [self._fixed(p) for p in patterns]
+        if None not in fixed and not isinstance(node.op, ops.Samples):
+            operands = tuple(v for v in fixed if v is not None)
+            results = tuple(
+                Value(f"{_hint(v)}#{self.stretch.start}p{j}.{r}", v.type) for r, v in enumerate(node.results)
+            )
+            self.before.append(Node(node.op, operands, results, node.location))
+            self._same.update(((j, r), v) for r, v in enumerate(results))
+            return
+        operands = tuple([self._inside(p) for p in patterns])
+        results = tuple(self.local(j, r) for r in range(len(node.results)))
+        if _types(node.op, operands, self.module) != tuple(v.type for v in results):
+            raise NotALoop
+        self.nodes.append(Node(node.op, operands, results, node.location))
+
+    def _fixed(self, pattern: Pattern) -> Value | None:
+        """The outside value of a pattern that is the same in every step."""
+        if isinstance(pattern, Outer):
+            return pattern.value
+        if isinstance(pattern, Inner):
+            return self._same.get((pattern.node, pattern.result))
+        return None
 
     def local(self, node: int, result: int) -> Value:
         """The body's name for a value of the step."""
+        if (node, result) in self._same:
+            return self._outside(self._same[node, result])
         value = self.reading.steps[0][node].results[result]
         return Value(f"{_hint(value)}#{node}.{result}", value.type)
 
@@ -93,10 +118,12 @@ class Body:
             place: Place | None = (carried.inner.node, carried.inner.result)
             for start in reversed(carried.starts):
                 outer = self._fitted(start, value.type)
-                self._count += 1
-                inner = Value(f"{_hint(value)}_before#i{self._count}", value.type)
-                self.states.append((outer, inner, value, place))
-                value, place = inner, None
+                key = (outer, value)
+                if key not in self._inputs:
+                    self._count += 1
+                    self._inputs[key] = Value(f"{_hint(value)}_before#i{self._count}", value.type)
+                    self.states.append((outer, self._inputs[key], value, place))
+                value, place = self._inputs[key], None
             self._inputs[carried] = value
         return self._inputs[carried]
 
@@ -105,7 +132,11 @@ class Body:
         if value.type.dtype != wanted.dtype:
             if not (value.type.is_numeric and wanted.is_numeric):
                 raise NotALoop
-            value = self._add(self.before, ops.Cast(wanted.dtype), value)
+            maker = self.makers.get(value.name)
+            if maker is not None and isinstance(maker.op, ops.Constant):
+                value = self._add(self.before, replace(maker.op, dtype=wanted.dtype), *maker.operands)
+            else:
+                value = self._add(self.before, ops.Cast(wanted.dtype), value)
         if value.type.shape == wanted.shape:
             return value
         lenders = [v for v in self.reading.work.inputs if v.type.batched][:1]
@@ -151,6 +182,16 @@ def _types(op: Op, operands: tuple[Value, ...], module: Module) -> tuple[Type, .
         raise NotALoop from fault
 
 
+@dataclass(frozen=True)
+class Run:
+    """Operands first ... last of a node are a place's values of the steps from `step` on."""
+
+    first: int
+    last: int
+    step: int
+    place: Place
+
+
 class _Replacement:
     """Puts the scan where the stretch was: who used a value of some step now uses a result of the scan."""
 
@@ -162,8 +203,8 @@ class _Replacement:
     def made(self, module: Module, fold: Fold) -> Work:
         runs = {n.results[0].name: run for n in self.after if (run := self._run(n)) is not None}
         slices = {**self.work.slices, **self._picked(runs)}
-        for _, place in runs.values():
-            self._whole(place)
+        for run in runs.values():
+            self._whole(run.place)
         nodes = [*self.work.nodes[: self.stretch.start], *self.body.before, self._scan(module, fold)]
         rename: dict[str, Value] = {}
         for node in self.after:
@@ -171,14 +212,14 @@ class _Replacement:
             if name not in runs:
                 nodes.append(node)
                 continue
-            views, value = self._joined(node, *runs[name], module)
+            views, value = self._joined(node, runs[name], module)
             nodes += views
             rename[name] = value
         outputs = tuple(rename.get(v.name, v) for v in self.work.outputs)
         slices = {name: node.with_operands(rename) for name, node in slices.items()}
         return Work(self.work.inputs, renamed_nodes(nodes, rename), outputs, slices)
 
-    def _picked(self, runs: dict[str, tuple[int, Place]]) -> dict[str, Node]:
+    def _picked(self, runs: dict[str, Run]) -> dict[str, Node]:
         """A slice of the scan's result for every value of one step that is used after the loop on its own; the last
         value of a state is a result itself."""
         states = {s[3] for s in self.body.states}
@@ -190,26 +231,32 @@ class _Replacement:
                 out[node.results[r].name] = Node(op, (self._whole((j, r)),), (node.results[r],), node.location)
         return out
 
-    def _used(self, runs: dict[str, tuple[int, Place]]) -> list[tuple[int, int, int]]:
+    def _used(self, runs: dict[str, Run]) -> list[tuple[int, int, int]]:
         """(step, node, result) of every value that is used after the loop on its own, in order."""
         found = {self.work.root(v).name for v in self.work.outputs}
         for node in self.after:
-            first, _ = runs.get(node.results[0].name, (len(node.operands), None))
-            alone = (*node.operands[:first], *node.operands[first + self.stretch.steps :])
+            run = runs.get(node.results[0].name)
+            alone = node.operands if run is None else (*node.operands[: run.first], *node.operands[run.last :])
             found.update(self.work.root(v).name for v in alone)
         return sorted(self.reading.where[name] for name in found if name in self.reading.where)
 
-    def _run(self, node: Node) -> tuple[int, Place] | None:
-        """(first operand, place) where a Stack or Cat joins one value of all steps, in order."""
+    def _run(self, node: Node) -> Run | None:
+        """The first longest run of steps that a Stack or Cat joins in order."""
         if not isinstance(node.op, ops.Stack | ops.Cat):
             return None
         places = [self.reading.where.get(v.name) for v in node.operands]
-        for k, place in enumerate(places):
-            if place is not None and place[0] == 0:
-                wanted = [(t, *place[1:]) for t in range(self.stretch.steps)]
-                if places[k : k + self.stretch.steps] == wanted:
-                    return k, (place[1], place[2])
-        return None
+        best: Run | None = None
+        k = 0
+        while k < len(places):
+            first, place = k, places[k]
+            k += 1
+            if place is None:
+                continue
+            while k < len(places) and places[k] == (place[0] + k - first, *place[1:]):
+                k += 1
+            if best is None or k - first > best.last - best.first:
+                best = Run(first, k, place[0], (place[1], place[2]))
+        return best if best is not None and best.last - best.first > 1 else None
 
     def _whole(self, place: Place) -> Value:
         """The scan's result that holds a place's values of all steps."""
@@ -220,7 +267,8 @@ class _Replacement:
         return self.stacked[place]
 
     def _scan(self, module: Module, fold: Fold) -> Node:
-        body = renamed(fold(self.body.graph(self.body.local(*place) for place in self.stacked), module), module)
+        stacked = [self.body.local(*place) for place in self.stacked]
+        body = renamed(fold(self.body.graph(stacked), module), module)
         finals: list[Value] = []
         for k, (_, inner, _, place) in enumerate(self.body.states):
             value = Value(f"{_hint(inner)}#{self.stretch.start}f{k}.{self.stretch.steps}", inner.type)
@@ -232,12 +280,12 @@ class _Replacement:
         places = join_locations(dict.fromkeys(n.location for n in self.body.nodes))
         return Node(op, self.body.operands, (*finals, *self.stacked.values()), replace(places, path=""))
 
-    def _joined(self, node: Node, first: int, place: Place, module: Module) -> tuple[list[Node], Value]:
-        """A Stack or Cat of all steps as a view of the scan's result, with what else it joins around it."""
+    def _joined(self, node: Node, run: Run, module: Module) -> tuple[list[Node], Value]:
+        """A Stack or Cat of steps as a view of the scan's result, with what else it joins around it."""
         assert isinstance(node.op, ops.Stack | ops.Cat)
         nodes: list[Node] = []
-        whole = self._whole(place)
-        dim, shape, cat = node.op.dim, whole.type.shape, isinstance(node.op, ops.Cat)
+        whole = self._whole(run.place)
+        dim, cat = node.op.dim, isinstance(node.op, ops.Cat)
 
         def add(op: Op, *operands: Value) -> Value:
             value = Value(f"{op.mnemonic}#{node.results[0].name}.{len(nodes)}", _types(op, operands, module)[0])
@@ -247,9 +295,13 @@ class _Replacement:
         def others(operands: tuple[Value, ...]) -> list[Value]:
             return [*operands] if cat or not operands else [add(ops.Stack(dim), *operands)]
 
+        steps = run.last - run.first
+        if steps < self.stretch.steps:
+            whole = add(ops.Slice(0, run.step, run.step + steps), whole)
+        shape = whole.type.shape
         if dim:
             whole = add(ops.Permute((*range(1, dim + 1), 0, *range(dim + 1, len(shape)))), whole)
         if cat:
             whole = add(ops.Reshape((*shape[1 : dim + 1], shape[0] * shape[dim + 1], *shape[dim + 2 :])), whole)
-        ahead, behind = others(node.operands[:first]), others(node.operands[first + self.stretch.steps :])
+        ahead, behind = others(node.operands[: run.first]), others(node.operands[run.last :])
         return nodes, add(ops.Cat(dim), *ahead, whole, *behind) if ahead or behind else whole

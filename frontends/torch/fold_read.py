@@ -1,4 +1,4 @@
-"""Reading a repeated stretch of nodes: where each operand comes from, step by step, and what that makes it in a loop."""
+"""Reading a repeated stretch of nodes: where each operand comes from in each step, and what that makes it in a loop."""
 
 from __future__ import annotations
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from ..base import Imported, Reference
 from . import raise_arithmetic, raise_layers, raise_shapes
 from .export import Capture, Tensors, batch_symbols, capture, held_tensors, raise_program
 from .fold import fold_loops
-from .layers import Found, find_layers
+from .layers import find_layers
 
 TABLES = (raise_arithmetic, raise_layers, raise_shapes)
 """The modules whose handlers fill the table of operations."""
@@ -32,15 +33,17 @@ def read(model: nn.Module, example_input: Any, *, name: str = "model") -> Import
     """
     inputs = as_tensors(example_input)
     captured = capture(model, inputs)
-    return Imported(finished(captured, name), [t.detach().numpy(force=True) for t in inputs], model_reference(model))
+    reference = model_reference(model, captured.raiser.weights)
+    return Imported(finished(captured, name), [t.numpy(force=True) for t in inputs], reference)
 
 
 def read_program(program: ExportedProgram, name: str) -> Imported:
     """The module of a program that torch.export made."""
     captured = raise_program(program, batch_symbols(program), {})
     args = program.example_inputs[0] if program.example_inputs else ()
-    examples = [t.detach().numpy(force=True) for t in tree_leaves(args) if isinstance(t, torch.Tensor)]
-    return Imported(finished(captured, name), examples, runner(program.module))
+    examples = [t.numpy(force=True) for t in tree_leaves(args) if isinstance(t, torch.Tensor)]
+    module = program.module()
+    return Imported(finished(captured, name), examples, lambda arrays: call(module, arrays))
 
 
 def as_tensors(example_input: Any) -> Tensors:
@@ -66,27 +69,63 @@ def finished(captured: Capture, name: str) -> Module:
     return module
 
 
-def model_reference(model: nn.Module) -> Reference:
-    """Runs a copy of the model as it is now: in float64, or in its own precision where it emits spikes."""
+def model_reference(model: nn.Module, weights: Mapping[str, np.ndarray]) -> Reference:
+    """Runs the model as it is now, whose weights the module has copied: in float64, or in its own precision where it
+    emits spikes or does not run in float64."""
     found = find_layers(model)
-    memo: dict[int, Any] = {id(t): t.detach().clone() for t in held_tensors(model) if not t.is_leaf}
-    twin = copy.deepcopy(model, memo).eval()
+    twin = copy.deepcopy(model, _copied(model, weights)).eval()
     spiking = any(known.handler.spiking for known in found.values())
-    return runner(lambda: twin if spiking else twin.double(), found, double=not spiking)
-
-
-def runner(make: Callable[[], nn.Module], found: dict[str, Found] | None = None, *, double: bool = False) -> Reference:
-    """The reference that calls the module made at its first use."""
     made: list[nn.Module] = []
 
+    def forget() -> None:
+        for path, known in found.items():
+            known.handler.forget(twin.get_submodule(path))
+
     def run(arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
-        if not made:
-            made.append(make())
-        for path, known in (found or {}).items():
-            known.handler.forget(made[0].get_submodule(path))
-        tensors = [torch.from_numpy(np.ascontiguousarray(a)) for a in arrays]
-        with torch.no_grad():
-            result = made[0](*(t.double() if double and t.is_floating_point() else t for t in tensors))
-        return [t.numpy(force=True) for t in tree_leaves(result) if isinstance(t, torch.Tensor)]
+        if not spiking and not made:
+            made.append(copy.deepcopy(twin).double())
+        if made:
+            try:
+                with _default_double():
+                    return call(made[0], [a.astype(np.float64) if a.dtype.kind == "f" else a for a in arrays])
+            except RuntimeError:
+                made[0] = twin
+        forget()
+        return call(twin, arrays)
 
     return run
+
+
+def _copied(model: nn.Module, weights: Mapping[str, np.ndarray]) -> dict[int, Any]:
+    """Tensor of the model by identity -> its copy: the module's own where it has one."""
+    memo: dict[int, Any] = {}
+    for tensor in held_tensors(model):
+        memo[id(tensor)] = tensor.detach().clone()
+    for name, tensor in (*model.named_parameters(), *model.named_buffers()):
+        array = weights.get(name)
+        same = array is not None and tensor.device.type == "cpu" and array.dtype == _numpy_kind(tensor)
+        copied = torch.from_numpy(array) if array is not None and same else tensor.detach().clone()
+        memo[id(tensor)] = nn.Parameter(copied, requires_grad=False) if isinstance(tensor, nn.Parameter) else copied
+    return memo
+
+
+def _numpy_kind(tensor: torch.Tensor) -> np.dtype | None:
+    return None if tensor.dtype == torch.bfloat16 else torch.empty(0, dtype=tensor.dtype).numpy().dtype
+
+
+@contextmanager
+def _default_double() -> Iterator[None]:
+    """Tensors that the model makes on its way are float64 too."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+def call(model: nn.Module, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """The tensors that the model returns, in order."""
+    with torch.no_grad():
+        result = model(*(torch.from_numpy(np.ascontiguousarray(a)) for a in arrays))
+    return [t.numpy(force=True) for t in tree_leaves(result) if isinstance(t, torch.Tensor)]

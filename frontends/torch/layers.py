@@ -29,10 +29,8 @@ LAYERS: dict[str, str] = {
 
 
 class KnownLayer(Protocol):
-    """How one class of layers is taken."""
+    """How one class of layers is taken. The last argument of the operation that a stand-in calls is the layer's path."""
 
-    operations: tuple[str, ...]
-    """Names of the operations that the stand-ins call, as torch prints them; their last argument is the layer's path."""
     spiking: bool
     """Whether the layer emits events, so that it has to be compared in its own precision."""
 

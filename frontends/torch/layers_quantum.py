@@ -53,7 +53,6 @@ def _result_size(layer: Any) -> int:
 class Quantum:
     """Handler of qsc.nn.Quantum."""
 
-    operations = ("qsc.quantum.default",)
     spiking = False
 
     def stand_in(self, layer: nn.Module, path: str) -> nn.Module:

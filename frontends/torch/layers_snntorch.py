@@ -115,6 +115,11 @@ def _refuse_state(layer: Any) -> None:
         raise TypeError("a state is passed to a neuron with init_hidden=True, which keeps its own")
 
 
+def _as_float(buffer: Tensor | None) -> Tensor | None:
+    """`threshold=1` makes an integer buffer, which counts as a float in the arithmetic."""
+    return buffer if buffer is None or buffer.is_floating_point() else buffer.to(torch.get_default_dtype())
+
+
 def _within_unit(decay: Tensor) -> bool:
     return bool(((decay >= 0) & (decay <= 1)).all())
 
@@ -127,16 +132,15 @@ class Neuron:
     def __init__(self, stand_in: type[Any], op: type[ops.Leaky] | type[ops.Synaptic], states: str, decays: str) -> None:
         self._class, self._op = stand_in, op
         self._states, self._decays = tuple(states.split()), tuple(decays.split())
-        self.operations = (f"qsc.{op.mnemonic}.default",)
 
     def stand_in(self, layer: nn.Module, path: str) -> nn.Module:
-        made = self._class.__new__(self._class)
+        made: Any = object.__new__(self._class)
         made.__dict__.update(layer.__dict__)
         made.__dict__["_parameters"] = dict(layer._parameters)
-        made.__dict__["_buffers"] = {k: v for k, v in layer._buffers.items() if k not in self._states}
+        made.__dict__["_buffers"] = {k: _as_float(v) for k, v in layer._buffers.items() if k not in self._states}
         with torch.no_grad():
             limited = frozenset(name for name in self._decays if _within_unit(getattr(layer, name)))
-            graded = not bool((layer.graded_spikes_factor == 1).all())
+            graded = not bool(torch.eq(made.graded_spikes_factor, 1).all())
         made.__dict__.update(_qsc_states=_States(), _qsc_path=path, _qsc_limited=limited, _qsc_graded=graded)
         return made
 

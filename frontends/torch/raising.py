@@ -189,7 +189,7 @@ class Raiser:
         held: Any = self.program.graph_module
         for part in str(node.target).split("."):
             held = getattr(held, part)
-        return self.weight(str(node.target), held) if isinstance(held, torch.Tensor) else held
+        return held
 
     def _outputs(self) -> tuple[Value, ...]:
         specs = self.program.graph_signature.output_specs
@@ -334,10 +334,14 @@ class Raiser:
     # What handlers use
 
     def emit(self, op: Op, *operands: Value, hints: Sequence[str] = ()) -> tuple[Value, ...]:
-        """Append a node, or find the equal one that is there. Raises TypeFault where the operands do not fit."""
+        """Append a node. Raises TypeFault where the operands do not fit.
+
+        Constants, slices and what is made of weights alone are made once; other equal nodes may be the same node of
+        different time steps, and stay apart until loops are folded.
+        """
         key = (op, *(v.name for v in operands))
         known = self._known.get(key)
-        if known is not None and not isinstance(op, ops.Samples):
+        if known is not None:
             return known
         types = op.result_types(tuple(v.type for v in operands), self._rules)
         names = hints or (op.mnemonic,) * len(types)
@@ -345,7 +349,8 @@ class Raiser:
         results = tuple(Value(f"{h}#{number}.{k}", t) for k, (h, t) in enumerate(zip(names, types, strict=True)))
         node = Node(op, operands, results, self._place)
         self.nodes.append(node)
-        self._known[key] = results
+        if isinstance(op, ops.Constant | ops.Slice) or all(v.is_weight for v in operands):
+            self._known[key] = results
         self._producers.update((v.name, node) for v in results)
         return results
 
@@ -458,15 +463,34 @@ class Raiser:
         producer = self.producer(value)
         if producer is not None and isinstance(producer.op, ops.Reshape):
             return self.reshape(producer.operands[0], shape)
+        if producer is not None and isinstance(producer.op, ops.Constant):
+            return self.constant(producer.op.value, shape, producer.op.dtype)
         if value.type.shape.count(DYNAMIC) != shape.count(DYNAMIC) or prod(value.type.shape) != prod(shape):
             raise Unsupported(f"cannot bring {value.type} into shape {shape}", batch=True)
         return self.one(ops.Reshape(shape), value)
 
     def slice(self, value: Value, dim: int, start: int, stop: int, step: int = 1, squeeze: bool = False) -> Value:
-        """Part of a dimension; the whole dimension is the value itself."""
-        if (start, stop, step) == (0, value.type.shape[dim], 1) and not squeeze:
+        """Part of a dimension; the whole dimension is the value itself, part of one joined value is part of that."""
+        shape = value.type.shape
+        if (start, stop, step) == (0, shape[dim], 1) and not squeeze:
             return value
-        return self.one(ops.Slice(dim, start, stop, step, squeeze), value)
+        node = self.producer(value)
+        if node is not None and isinstance(node.op, ops.Constant):
+            rest = () if squeeze else (len(range(start, stop, step)),)
+            return self.constant(node.op.value, (*shape[:dim], *rest, *shape[dim + 1 :]), node.op.dtype)
+        if node is not None and isinstance(node.op, ops.Cat) and node.op.dim == dim:
+            first = 0
+            for part in node.operands:
+                last = first + part.type.shape[dim]
+                if first <= start < stop <= last:
+                    return self.slice(part, dim, start - first, stop - first, step, squeeze)
+                first = last
+        whole = squeeze and shape[dim] == 1
+        return (
+            self.reshape(value, shape[:dim] + shape[dim + 1 :])
+            if whole
+            else self.one(ops.Slice(dim, start, stop, step, squeeze), value)
+        )
 
     def circuit_name(self, circuit: Circuit) -> str:
         """The name under which the module holds a layer's circuit."""

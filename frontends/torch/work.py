@@ -77,3 +77,21 @@ def renamed(graph: Graph, module: Module) -> Graph:
         operands = tuple(names.get(v.name, v) for v in node.operands)
         nodes.append(Node(op, operands, tuple(name(v) for v in node.results), node.location))
     return Graph(inputs, tuple(nodes), tuple(names.get(v.name, v) for v in graph.outputs))
+
+
+def without_repeats(graph: Graph) -> Graph:
+    """The graph with equal nodes made once; drawn samples stay apart."""
+    known: dict[tuple[object, ...], tuple[Value, ...]] = {}
+    rename: dict[str, Value] = {}
+    nodes: list[Node] = []
+    for old in graph.nodes:
+        node = old.with_operands(rename)
+        if isinstance(node.op, ops.Scan):
+            node = replace(node, op=replace(node.op, body=without_repeats(node.op.body)))
+        key = (node.op, *(v.name for v in node.operands))
+        if key in known and not isinstance(node.op, ops.Samples):
+            rename.update((v.name, same) for v, same in zip(node.results, known[key], strict=True))
+            continue
+        known[key] = node.results
+        nodes.append(node)
+    return replace(graph, nodes=tuple(nodes), outputs=tuple(rename.get(v.name, v) for v in graph.outputs))
