@@ -69,8 +69,21 @@ class Context:
 
 
 @dataclass(frozen=True)
+class Measured:
+    """What an approximate pass did to the model, beside the largest value that it promises."""
+
+    metric: str
+    value: float
+    bound: float
+
+
+@dataclass(frozen=True)
 class Pass:
-    """Module -> Module. The docstring's first line is its summary in `qsc passes`; every field is an option."""
+    """Module -> Module. The docstring's first line is its summary in `qsc passes`; every field is an option.
+
+    An attribute `tolerance`, where a pass has one, widens its contract: for `values` relative to the largest output,
+    for `unitary` and `state` in radians a gate.
+    """
 
     name: ClassVar[str] = ""
     contract: ClassVar[Contract] = Contract.VALUES
@@ -78,3 +91,7 @@ class Pass:
     def run(self, module: Module, context: Context) -> Module:
         """The changed module; the given one is left as it is."""
         raise TypeError(f"{type(self).__name__} does not say what it does")
+
+    def measured(self, before: Module, after: Module) -> Measured:
+        """The error that a pass with the contract `approximate` made, and its bound."""
+        raise TypeError(f"{type(self).__name__} does not say what it measures")

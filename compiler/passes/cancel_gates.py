@@ -19,7 +19,7 @@ from typing import ClassVar
 import numpy as np
 
 from ...ir import Circuit, Module
-from ...ir.angles import ZERO_ROW, AngleTable, Row, add_rows, make_row, row_is_multiple
+from ...ir.angles import ZERO_ROW, AngleTable, Row, add_rows, row_is_multiple
 from ...ir.circuit import split_groups
 from ...ir.conditions import bits_of
 from ...ir.gates import GATES, OPCODES
@@ -121,7 +121,11 @@ class _Group:
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """What the sweep asks about a gate. `order`: positions that may be exchanged; `turning`: it has one angle to add."""
+    """What the sweep asks about a gate.
+
+    letters: one a wire. exchange: groups of wires that may be exchanged. turning: whether two of them add their angles.
+    product: whether it is a rotation about a product of two or more Pauli letters.
+    """
 
     number: int
     letters: tuple[int, ...]
@@ -393,9 +397,7 @@ class _Sweep:
         if gate.inverse != GATES[self.opcodes[b]].name:
             return False
         order = gate.inverse_order or range(gate.angles)
-        sums = (
-            add_rows(self.rows[self.angles[b][i]], self.rows[self.angles[a][at]]) for i, at in enumerate(order)
-        )
+        sums = (add_rows(self.rows[self.angles[b][i]], self.rows[self.angles[a][at]]) for i, at in enumerate(order))
         return all(not row[3] and abs(row[0] / row[1] * np.pi + row[2]) <= self.tolerance for row in sums)
 
     def _turn(self, family: Family, gates: list[tuple[int, int]]) -> _Joined:

@@ -200,7 +200,7 @@ def _without_idle(circuit: Circuit, read: list[int]) -> tuple[Circuit, dict[int,
     if len(used) >= circuit.num_qubits:
         return circuit, where
     if (circuit.opcode == _BARRIER).any():
-        circuit = circuit.with_rows([r for r in map(lambda r: _barrier_on(r, where), circuit.rows()) if r is not None])
+        circuit = circuit.with_rows([r for r in (_barrier_on(r, where) for r in circuit.rows()) if r])
     lookup = np.full(circuit.num_qubits, -1, np.int32)
     lookup[used] = np.arange(len(used), dtype=np.int32)
     return replace(circuit, num_qubits=len(used), wires=lookup[circuit.wires]), where

@@ -32,6 +32,12 @@ def fresh_name(hint: str, taken: Iterable[str]) -> str:
     return name
 
 
+def identifier(text: str) -> str:
+    """A value name made from any text, such as the name of a weight."""
+    name = "".join(c if c.isalnum() or c == "_" else "_" for c in text)
+    return name if name[:1].isalpha() or name[:1] == "_" else f"v{name}"
+
+
 def readouts(module: Module) -> dict[str, list[Node]]:
     """Circuit name -> the nodes that read it, those in bodies too, in order."""
     found: dict[str, list[Node]] = {}
