@@ -20,13 +20,14 @@ _LAZY = {
     "Z": "qsc.ir:Z",
     "PauliSum": "qsc.ir:PauliSum",
     "nn": "qsc.frontends.torch.nn:",
+    "pi": "qsc.frontends.builder:pi",
 }
 """Public name -> where it lives; looked up on first use, so that `import qsc` loads nothing else."""
 
 if TYPE_CHECKING:
     from .compiler.api import compile
     from .compiler.bundle import Bundle, load
-    from .frontends.builder import Circuit
+    from .frontends.builder import Circuit, pi
     from .frontends.torch import nn
     from .ir import Module, PauliSum, QscError, X, Y, Z
     from .ir.target import Target
@@ -45,6 +46,7 @@ __all__ = [
     "compile",
     "load",
     "nn",
+    "pi",
 ]
 
 

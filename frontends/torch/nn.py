@@ -1,0 +1,200 @@
+"""Our own layers for torch models: `Quantum`, a circuit with its trained angles and its readout."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from ... import ir
+from ...ir import Diagnostic, InputError, PauliSum, ops
+from ...ir.diagnostics import did_you_mean
+from ...ir.interpreter import quantum
+from ...ir.verifier import circuit_faults
+from .. import builder
+
+Observable = PauliSum | str
+
+
+class Quantum(nn.Module):
+    """A circuit as a layer: angles in, expectation values, probabilities or samples out.
+
+    circuit: a `qsc.Circuit`, an IR circuit, or `.qsc` text (or the path of a `.qsc` file) that holds one circuit. Its
+        angle inputs of role "input" are the layer's input, joined in order; those of role "weight" become parameters.
+    readout: observables (`[qsc.Z(0), "0.5*X0*Y1 - Z2"]`; one output each), "probs" (2^k outputs, bit i of the index is
+        qubits[i]) or "samples" (bits of shape (shots, k), drawn with torch's own generator, without gradient).
+    qubits: what "probs" and "samples" read; all qubits in order where it is left out.
+    shots: how many rows "samples" draws.
+    name: the circuit's name in a compiled module, its own where left out.
+    dtype: of the weights, torch's default where left out. The simulation runs in the wider of it and the input's.
+
+    Weights start uniform in [-pi, pi). `state_dict` holds them as `weights.<name>`. The simulation is exact and
+    differentiable (see `qsc.ir.interpreter.statevector`); circuits that measure or have conditions are averaged over
+    every outcome, weighted by its probability.
+
+    Raises InputError for a wrong circuit or readout.
+    """
+
+    def __init__(
+        self,
+        circuit: builder.Circuit | ir.Circuit | str | Path,
+        readout: Sequence[Observable] | Observable,
+        *,
+        qubits: Sequence[int] | None = None,
+        shots: int = 1024,
+        name: str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__()
+        taken = _take_circuit(circuit, name)
+        faults = [*circuit_faults(taken)]
+        if faults:
+            raise InputError(faults)
+        self.circuit = taken if name is None else replace(taken, name=name)
+        self.readout = _take_readout(self.circuit, readout, qubits, shots)
+        self.weights = nn.ParameterDict()
+        for array in self.circuit.inputs:
+            if array.role == "weight":
+                if hasattr(self.weights, array.name):
+                    raise InputError.of("P0005", f"a weight of a layer cannot be named {array.name!r}", taken.place)
+                self.weights[array.name] = nn.Parameter(torch.empty(array.shape, dtype=dtype))
+        self.num_inputs = sum(array.size for array in self.circuit.inputs if array.role != "weight")
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw every weight uniformly from [-pi, pi)."""
+        for weight in self.weights.values():
+            nn.init.uniform_(weight, -math.pi, math.pi)
+
+    @property
+    def parameters_by_name(self) -> dict[str, nn.Parameter]:
+        """Weight input of the circuit -> parameter."""
+        return dict(self.weights.items())
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(..., inputs) -> (..., outputs), or (..., shots, qubits) for samples. Raises InputError for another width."""
+        if x.dim() == 0 or x.shape[-1] != self.num_inputs:
+            raise InputError.of(
+                "M0004",
+                f"circuit {self.circuit.name} takes {self.num_inputs} angles, got a tensor of shape {tuple(x.shape)}",
+                self.circuit.place,
+                help=f"the last dimension holds the angles: (batch, {self.num_inputs})",
+            )
+        lead = x.shape[:-1]
+        rows = x.reshape(-1, self.num_inputs)
+        arrays, start = [], 0
+        for array in self.circuit.inputs:
+            if array.role == "weight":
+                arrays.append(self.weights[array.name])
+            else:
+                arrays.append(rows[:, start : start + array.size].reshape(-1, *array.shape))
+                start += array.size
+        out = self._read(arrays)
+        if len(out) != len(rows):
+            out = out.expand(len(rows), *out.shape[1:])
+        return out.reshape(*lead, *out.shape[1:])
+
+    def _read(self, arrays: list[Tensor]) -> Tensor:
+        readout = self.readout
+        if isinstance(readout, ops.Expectation):
+            return quantum.expectations(self.circuit, readout, arrays)
+        weights = quantum.probabilities(self.circuit, readout, arrays)
+        if isinstance(readout, ops.Probabilities):
+            return weights
+        drawn = torch.multinomial(weights.detach().clamp(min=0), readout.shots, replacement=True)
+        places = torch.arange(len(readout.qubits), device=drawn.device)
+        return (drawn[..., None] >> places).bitwise_and(1).bool()
+
+    def extra_repr(self) -> str:
+        """What the layer is, for `print(model)`."""
+        c, readout = self.circuit, self.readout
+        if isinstance(readout, ops.Expectation):
+            read = ", ".join(map(str, readout.observables))
+        elif isinstance(readout, ops.Probabilities):
+            read = f"probabilities of qubits {list(readout.qubits)}"
+        else:
+            read = f"{readout.shots} samples of qubits {list(readout.qubits)}"
+        inputs = ", ".join(f"{a.name}{list(a.shape)}" for a in c.inputs if a.role != "weight")
+        return f"{c.name}: {c.num_qubits} qubits, {len(c)} gates, inputs=({inputs}), readout=({read})"
+
+
+def _take_circuit(circuit: builder.Circuit | ir.Circuit | str | Path, name: str | None) -> ir.Circuit:
+    if isinstance(circuit, ir.Circuit):
+        return circuit
+    if isinstance(circuit, builder.Circuit):
+        return circuit.build(name or "circuit")
+    if not isinstance(circuit, (str, Path)):
+        raise InputError.of(
+            "P0005", f"a circuit is a qsc.Circuit, an IR circuit or .qsc text, not a {type(circuit).__name__}"
+        )
+    from .. import text
+
+    is_path = isinstance(circuit, Path) or ("\n" not in circuit and circuit.endswith(".qsc"))
+    if is_path and not Path(circuit).is_file():
+        raise InputError.of("M0001", f"there is no file {circuit}")
+    source = Path(circuit).read_text(encoding="utf-8") if is_path else str(circuit)
+    circuits = text.read(source, str(circuit) if is_path else "<text>").circuits
+    if name in circuits:
+        return circuits[name]
+    if len(circuits) != 1:
+        raise InputError.of(
+            "P0005",
+            f"the text holds {len(circuits)} circuits ({', '.join(circuits) or 'none'}), a layer takes one",
+            help="say which with name=" if circuits else "a circuit begins with `circuit name(inputs) on n qubits {`",
+        )
+    return next(iter(circuits.values()))
+
+
+def _take_readout(
+    circuit: ir.Circuit, readout: Sequence[Observable] | Observable, qubits: Sequence[int] | None, shots: int
+) -> ops.Expectation | ops.Probabilities | ops.Samples:
+    everything = tuple(range(circuit.num_qubits))
+    if readout in ("probs", "samples"):
+        chosen = everything if qubits is None else tuple(int(q) for q in qubits)
+        if not chosen or len(set(chosen)) != len(chosen) or not set(chosen) <= set(everything):
+            raise InputError.of(
+                "C0005",
+                f"{readout} of qubits {list(chosen)}: not distinct qubits of a {circuit.num_qubits}-qubit circuit",
+                circuit.place,
+            )
+        if readout == "probs":
+            return ops.Probabilities(circuit.name, chosen)
+        if shots < 1:
+            raise InputError.of("P0004", f"samples need at least one shot, got {shots}", circuit.place)
+        return ops.Samples(circuit.name, chosen, shots)
+    if isinstance(readout, (str, PauliSum)):
+        known = ["probs", "samples"]
+        raise InputError.of(
+            "P0005",
+            f"{readout!s} is not a readout: give a list of observables",
+            circuit.place,
+            help=did_you_mean(str(readout), known),
+        )
+    if qubits is not None:
+        raise InputError.of("P0005", "qubits= belongs to probs and samples; observables name theirs", circuit.place)
+    observables = tuple(_observable(o, circuit) for o in readout)
+    faults = [
+        Diagnostic(
+            "C0005",
+            f"the observable {o} uses a qubit beyond the {circuit.num_qubits} of circuit {circuit.name}",
+            circuit.place,
+        )
+        for o in observables
+        if not set(o.qubits) <= set(everything)
+    ]
+    if faults or not observables:
+        raise InputError(faults or Diagnostic("P0005", "a readout needs at least one observable", circuit.place))
+    return ops.Expectation(circuit.name, observables)
+
+
+def _observable(value: Observable, circuit: ir.Circuit) -> PauliSum:
+    if isinstance(value, PauliSum):
+        return value
+    try:
+        return PauliSum.parse(value)
+    except ValueError as error:
+        raise InputError.of("P0005", str(error), circuit.place) from error
