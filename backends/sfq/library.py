@@ -26,6 +26,7 @@ LIMITS = ("junctions", "bias", "pins")
 TOP_KEYS = ("name", "kind", "backend", "summary", "clock", "limits", "cells")
 WIRE_KEYS = ("junctions", "bias", "delay", "separation")
 CLOCKED_KEYS = ("junctions", "bias", "delay", "setup", "hold", "separation")
+POSITIVE = ("delay", "junctions", "period")
 LONGEST = 1e-6
 """No cell is slower than this: a number above it is one in picoseconds."""
 
@@ -182,8 +183,10 @@ def _number_fault(key: str, value: Any, where: str) -> str:
     """What is wrong with a number, or nothing."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return "a number is needed"
-    if value < 0 or (value == 0 and key in ("delay", "junctions", "period")):
+    if key in POSITIVE and value <= 0:
         return "it has to be above zero"
+    if value < 0:
+        return "it may not be negative"
     if key in ("junctions", "pins") and value != int(value):
         return "a whole number is needed"
     if key in ("delay", "setup", "hold", "separation", "window", "period") and value > LONGEST:
