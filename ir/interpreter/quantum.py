@@ -69,6 +69,10 @@ def _read(
 ) -> Tensor:
     """The readout with a batch dimension where an operand has one."""
     circuit = env.module.circuits[op.circuit]
+    own = [x.dim() > len(array.shape) for x, array in zip(args, circuit.inputs, strict=True)]
+    if any(batched and not len(x) for x, batched in zip(args, own, strict=True)):
+        # An empty batch has the shape of a batch of one, without the one.
+        one = [x.new_zeros(1, *x.shape[1:]) if batched else x for x, batched in zip(args, own, strict=True)]
+        return _read(op, one, env, read)[:0]
     result = read(circuit, env.floats(*args)).to(env.device)
-    batched = any(x.dim() > len(array.shape) for x, array in zip(args, circuit.inputs, strict=True))
-    return result if batched else result[0]
+    return result if any(own) else result[0]

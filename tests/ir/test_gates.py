@@ -46,7 +46,7 @@ def test_matrix_is_qiskits(gate, to_qiskit_gate):
     editor = CircuitEditor("one", gate.qubits)
     editor.add(gate.name, range(gate.qubits), [0.0] * gate.angles)
     row = editor.circuit().rows()[0]._replace(angles=tuple(range(gate.angles)))
-    wanted = Operator(to_qiskit_gate(editor.circuit(), row, np.array(ANGLES))).data
+    wanted = np.asarray(Operator(to_qiskit_gate(editor.circuit(), row, np.array(ANGLES))).data)
     np.testing.assert_allclose(matrix(gate), wanted, atol=1e-14)
 
 
@@ -119,7 +119,7 @@ def test_additive_means_angles_add_up(gate):
 
 @pytest.mark.parametrize("gate", UNITARIES, ids=ids)
 def test_real_means_no_imaginary_part(gate):
-    assert gate.real == np.allclose(matrix(gate).imag, 0)
+    assert gate.real == np.allclose(np.imag(matrix(gate)), 0)
 
 
 @pytest.mark.parametrize("gate", FIXED, ids=ids)

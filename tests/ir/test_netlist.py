@@ -42,8 +42,8 @@ def test_equality_does_not_see_net_numbers(netlist):
         return tuple(int(order[n]) for n in nets)
 
     rows = [CellRow(r.opcode, renamed(r.inputs), renamed(r.outputs)) for r in netlist.rows()]
-    ports = [[(name, int(order[net])) for name, net in ports] for ports in (netlist.inputs, netlist.outputs)]
-    assert Netlist.of("random", *ports, rows) == netlist
+    inputs, outputs = ([(name, int(order[net])) for name, net in p] for p in (netlist.inputs, netlist.outputs))
+    assert Netlist.of("random", inputs, outputs, rows) == netlist
 
 
 def test_equality_sees_cells_wires_and_names(netlist):

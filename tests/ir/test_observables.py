@@ -53,7 +53,7 @@ def test_products_on_different_qubits():
     product = (X(0) + 2 * Y(0)) * (Z(2) - 1)
     np.testing.assert_allclose(matrix(product), matrix(X(0) + 2 * Y(0)) @ matrix(Z(2) - 1), atol=1e-12)
     with pytest.raises(ValueError, match="one qubit twice"):
-        X(0) * Y(0)
+        _ = X(0) * Y(0)
 
 
 @pytest.mark.parametrize(

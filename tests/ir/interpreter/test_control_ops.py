@@ -14,18 +14,15 @@ from qsc.ir.interpreter.control import split_loop
 STATE = Type("f32", (DYNAMIC, 3))
 
 
-def recurrent(steps: int, *, weights: dict | None = None) -> Module:
+def recurrent(steps: int) -> Module:
     """h' = tanh(x W^T + h U^T + bias), where bias is an invariant operand and U comes quantised."""
     rng = np.random.default_rng(0)
-    module = Module(
-        "rnn",
-        weights=weights
-        or {
-            "w": rng.normal(size=(3, 2)).astype(np.float32),
-            "u": rng.integers(-100, 100, (3, 3)).astype(np.int8),
-            "scale": np.float32(0.01).reshape(()),
-        },
-    )
+    weights = {
+        "w": rng.normal(size=(3, 2)).astype(np.float32),
+        "u": rng.integers(-100, 100, (3, 3)).astype(np.int8),
+        "scale": np.array(0.01, np.float32),
+    }
+    module = Module("rnn", weights=weights)
     body = GraphBuilder(module)
     h, x, bias = (
         body.input("h", STATE),
@@ -66,6 +63,7 @@ def test_scan_is_the_loop(steps):
 
 def test_what_does_not_depend_on_the_step_runs_once():
     scan = recurrent(3).graph.nodes[0].op
+    assert isinstance(scan, ops.Scan)
     loop = split_loop(scan)
     assert [n.op.mnemonic for n in loop.before.nodes] == ["dequantize"]
     assert [n.op.mnemonic for n in loop.step.nodes] == ["linear", "linear", "add", "tanh"]

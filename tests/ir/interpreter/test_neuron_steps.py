@@ -105,8 +105,9 @@ def test_gradients_are_snntorchs(kind, reset, delayed):
     module = scan_of(kind, reset, delayed, weights)
     columns = slice(1 if kind == "leaky" else 2, None)
     factor = torch.randn(STEPS, BATCH, NEURONS, generator=torch.Generator().manual_seed(7))
-    ours = sum((factor * r).sum() for r in evaluate(module, [*start, series])[columns])
-    wanted = sum((factor * r).sum() for r in theirs(kind, reset, delayed, weights, start, series)[columns])
+    ours = torch.stack([(factor * r).sum() for r in evaluate(module, [*start, series])[columns]]).sum()
+    steps = theirs(kind, reset, delayed, weights, start, series)[columns]
+    wanted = torch.stack([(factor * r).sum() for r in steps]).sum()
     (a,), (b,) = torch.autograd.grad(ours, series), torch.autograd.grad(wanted, series)
     torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-4)
 
