@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from ...ir import Location, Module, Netlist, NetlistEditor
 from ...ir.cells import CELLS
-from ...ir.diagnostics import UNKNOWN
+from ...ir.diagnostics import UNKNOWN, join_locations
 from ...ir.stages import ordered_rows
 from .base import Context, Contract, Pass
 
@@ -150,7 +150,8 @@ class _Hashed:
                 net[k] = editor.add("zero" if k == ZERO else "one", ())[0]
                 continue
             cell, operands = self._cell(k, uses, joined)
-            net[k] = editor.add(cell, [net[o] for o in operands], location=self.places[k])[0]
+            place = join_locations(self.places[o] for o in (*self._below(k, joined), k))
+            net[k] = editor.add(cell, [net[o] for o in operands], location=place)[0]
         return editor.netlist([(port, net[node]) for port, node in self.outputs])
 
     def _uses(self) -> tuple[Counter[int], set[int]]:
@@ -172,13 +173,16 @@ class _Hashed:
 
     def _cell(self, k: int, uses: Counter[int], joined: set[int]) -> tuple[str, tuple[int, ...]]:
         """Cell and operands for node k."""
-        kind, operands = self.nodes[k]
-        inverted = kind == "not" and operands[0] in joined
-        if inverted:
-            kind, operands = self.nodes[operands[0]]
+        below = self._below(k, joined)
+        kind, operands = self.nodes[below[0] if below else k]
         if kind in DUAL and all(self._is_own_inverter(o, uses, joined) for o in operands):
             kind, operands = DUAL[kind], tuple(self.nodes[o][1][0] for o in operands)
-        return COMPLEMENT[kind] if inverted else kind, operands
+        return COMPLEMENT[kind] if below else kind, operands
+
+    def _below(self, k: int, joined: set[int]) -> tuple[int, ...]:
+        """The node that inverter k is joined with, if any."""
+        kind, operands = self.nodes[k]
+        return operands if kind == "not" and operands[0] in joined else ()
 
     def _is_own_inverter(self, k: int, uses: Counter[int], joined: set[int]) -> bool:
         return self.nodes[k][0] == "not" and uses[k] == 1 and self.nodes[k][1][0] not in joined

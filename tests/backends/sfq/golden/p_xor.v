@@ -34,8 +34,8 @@ module p_xor(
   SPLIT u4 (.a(n5), .q0(n8), .q1(n9));  // xor_sfq.qsc:1
   SPLIT u5 (.a(n6), .q0(n10), .q1(n11));  // xor_sfq.qsc:1
   OR2 u6 (.a(n0), .b(n2), .clk(n10), .q(n12));  // xor_sfq.qsc:2:3
-  AND2 u7 (.a(n1), .b(n3), .clk(n11), .q(n13));  // xor_sfq.qsc:4:13
-  NOT u8 (.a(n13), .clk(n7), .q(n14));  // xor_sfq.qsc:4:13
+  AND2 u7 (.a(n1), .b(n3), .clk(n11), .q(n13));  // xor_sfq.qsc:3:3
+  NOT u8 (.a(n13), .clk(n7), .q(n14));  // xor_sfq.qsc:3:3
   DFF u9 (.a(n12), .clk(n8), .q(n15));  // xor_sfq.qsc:2:3
   AND2 u10 (.a(n15), .b(n14), .clk(n9), .q(y));  // xor_sfq.qsc:4:3
 endmodule
