@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import copy
+import io
 import logging
 import operator
+import re
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,11 +18,12 @@ from torch import fx, nn
 from torch.export import Dim, ExportedProgram, ShapesCollection, default_decompositions
 from torch.export.graph_signature import InputKind
 
-from ...ir import Graph
+from ...ir import Graph, Location
 from .failures import capture_failed, run_to_failure
 from .layers import Found, exporting, find_layers
-from .raising import TABLE, Raiser, UnsupportedError, mutates
+from .raising import STATE, TABLE, Fault, Raiser, UnsupportedError, mutates
 
+_ATTRIBUTE = re.compile(r"self\.([\w.]+)")
 Tensors = tuple[torch.Tensor, ...]
 
 
@@ -48,6 +51,8 @@ def capture(model: nn.Module, inputs: Tensors) -> Capture:
             continue
         try:
             program = export(model, example, found, axis)
+        except UnsupportedError:
+            raise
         except Exception as error:  # noqa: BLE001 - torch raises every kind; what it was is found out below
             run_to_failure(model, inputs, found, error)
             continue
@@ -64,6 +69,8 @@ def capture(model: nn.Module, inputs: Tensors) -> Capture:
         raise refused
     try:
         program = export(model, inputs, found, None)
+    except UnsupportedError:
+        raise
     except Exception as error:
         run_to_failure(model, inputs, found, error)
         raise capture_failed(error) from error
@@ -96,8 +103,24 @@ def export(model: nn.Module, inputs: Tensors, found: Mapping[str, Found], axis: 
         for tensor in inputs:
             if tensor.ndim > axis and tensor.shape[axis] == batch:
                 shapes[tensor] = {axis: Dim.AUTO}
-    with exporting(found, stand_ins), torch.no_grad(), _quietly():
-        return torch.export.export(twin, inputs, dynamic_shapes=shapes, strict=False)
+    with exporting(found, stand_ins), torch.no_grad(), quietly() as warned:
+        program = torch.export.export(twin, inputs, dynamic_shapes=shapes, strict=False)
+    _refuse_kept_state(program, warned)
+    return program
+
+
+def _refuse_kept_state(program: ExportedProgram, warned: list[str]) -> None:
+    """M0005 for an attribute that the model reads and assigns anew: torch only warns, and freezes its first value."""
+    assigned = {name for text in warned if "assigned during export" in text for name in _ATTRIBUTE.findall(text)}
+    specs = program.graph_signature.input_specs
+    read = {spec.target for spec in specs if spec.kind == InputKind.CONSTANT_TENSOR}
+    faults = [
+        Fault(f"the model keeps its attribute {name} from one call to the next: {STATE}", Location(path=place))
+        for name in sorted(assigned & read)
+        for place in [name.rpartition(".")[0]]
+    ]
+    if faults:
+        raise UnsupportedError(faults)
 
 
 def held_tensors(model: nn.Module) -> Iterator[torch.Tensor]:
@@ -109,14 +132,16 @@ def held_tensors(model: nn.Module) -> Iterator[torch.Tensor]:
 
 
 @contextmanager
-def _quietly() -> Iterator[None]:
-    """Without torch's own warnings and logs: what fails is told as a diagnostic."""
+def quietly() -> Iterator[list[str]]:
+    """Without torch's own logs and dumps: what fails is told as a diagnostic. Gives the warnings, filled at the end."""
     level = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
+    texts: list[str] = []
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
+        with warnings.catch_warnings(record=True) as caught, redirect_stderr(io.StringIO()):
+            warnings.simplefilter("always")
+            yield texts
+            texts += [str(w.message) for w in caught]
     finally:
         logging.disable(level)
 
@@ -146,7 +171,7 @@ def _functional(program: ExportedProgram) -> ExportedProgram:
     """The program without in-place calls that reach a tensor through more than one name."""
     changed = {_root(n) for n in program.graph.nodes if n.op == "call_function" and mutates(n.target)}
     if any(root.op != "call_function" or _is_view(root) or _has_views(root) for root in changed):
-        with torch.no_grad(), _quietly():
+        with torch.no_grad(), quietly():
             return program.run_decompositions({})
     return program
 
@@ -182,7 +207,7 @@ def _decomposed(program: ExportedProgram) -> ExportedProgram:
         table = default_decompositions()
         chosen = {t for t in chosen if t in table}
     while chosen:
-        with torch.no_grad(), _quietly():
+        with torch.no_grad(), quietly():
             taken = program.run_decompositions({t: table[t] for t in chosen})
         failed = {origin.get(name) for node in _unknown(taken) for name in _sources(node)} & chosen
         if not failed:

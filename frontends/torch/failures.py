@@ -6,6 +6,7 @@ import copy
 import re
 import traceback
 from collections.abc import Mapping
+from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
@@ -69,6 +70,8 @@ class _Watch:
 def _model_failed(failure: Exception, watch: _Watch) -> InputError:
     path, module, given = watch.running[-1] if watch.running else ("", None, ())
     place = place_in_user_code(failure.__traceback__, path)
+    if isinstance(failure, InputError):
+        return InputError([replace(d, location=d.location or place) for d in failure.diagnostics])
     reason = first_lines(failure)
     in_torch = type(module).__module__.startswith("torch.nn")
     if isinstance(failure, RuntimeError | ValueError | IndexError) and (in_torch or _raised_by_torch(failure)):
@@ -111,9 +114,10 @@ def _summary(module: nn.Module | None) -> str:
 
 def capture_failed(error: Exception) -> InputError:
     """M0008 with torch's reason."""
+    reason = re.sub(r"\s*\((unhinted|Size-like)[^)]*\)+\.?", "", first_lines(error, 1))
     help = "branches and loop counts may depend on shapes, not on values: use tensor arithmetic instead"
     place = place_in_user_code(error.__traceback__, "")
-    return _input_error("M0008", f"torch.export cannot capture the model: {first_lines(error)}", place, help)
+    return _input_error("M0008", f"torch.export cannot capture the model: {reason}", place, help)
 
 
 def first_lines(error: BaseException, count: int = 2) -> str:

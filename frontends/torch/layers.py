@@ -29,7 +29,10 @@ LAYERS: dict[str, str] = {
 
 
 class KnownLayer(Protocol):
-    """How one class of layers is taken. The last argument of the operation that a stand-in calls is the layer's path."""
+    """How one class of layers is taken.
+
+    The last argument of the operation that a stand-in calls is the layer's path.
+    """
 
     spiking: bool
     """Whether the layer emits events, so that it has to be compared in its own precision."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import operator
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
@@ -27,9 +29,11 @@ class QuantumStandIn(nn.Module):
     def __init__(self, layer: Any, path: str) -> None:
         super().__init__()
         self.__dict__["_parameters"] = dict(layer._parameters)
-        self.__dict__["_modules"] = dict(layer._modules)
-        self._names = tuple(a.name for a in layer.circuit.inputs if a.role == "weight")
-        self._by_name = dict(layer.parameters_by_name)
+        shared: dict[int, Any] = {id(p): p for p in layer.parameters()}
+        self.__dict__["_modules"] = copy.deepcopy(layer._modules, shared)
+        names = {id(p): name for name, p in layer.named_parameters()}
+        weights = (layer.parameters_by_name[a.name] for a in layer.circuit.inputs if a.role == "weight")
+        self._names = tuple(names[id(w)] for w in weights)
         self._outputs = _result_size(layer)
         self._inputs = sum(a.size for a in layer.circuit.inputs if a.role != "weight")
         self._path = path
@@ -37,7 +41,7 @@ class QuantumStandIn(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if x.ndim < 1 or x.shape[-1] != self._inputs:
             raise ValueError(f"the circuit takes {self._inputs} inputs, got a tensor of shape {tuple(x.shape)}")
-        weights = [self._by_name[name] for name in self._names]
+        weights = [operator.attrgetter(name)(self) for name in self._names]
         return torch.ops.qsc.quantum(x, weights, self._outputs, self._path)
 
 

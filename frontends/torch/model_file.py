@@ -16,6 +16,7 @@ from torch import nn
 from ...ir import InputError, Location
 from ...ir.diagnostics import did_you_mean
 from ..base import Imported
+from .export import quietly
 from .failures import first_lines, place_in_user_code
 from .importer import read, read_program
 
@@ -65,7 +66,8 @@ def _error(code: str, message: str, place: Location, help: str = "") -> InputErr
 
 def _read_saved(file: Path) -> Imported:
     try:
-        program = torch.export.load(str(file))
+        with quietly():
+            program = torch.export.load(str(file))
     except Exception as error:
         raise _error(
             "M0007", f"{file} is not a program of torch.export.save: {first_lines(error)}", Location(str(file))

@@ -13,7 +13,7 @@ from .raising import Call, Raiser, Unsupported, takes
 def _number(item: Any) -> float | None:
     """The number that a scalar argument is, None for an operand."""
     if isinstance(item, torch.SymInt | torch.SymFloat):
-        raise Unsupported("a number that depends on the batch size is used in arithmetic", batch=True)
+        raise Unsupported("uses a number that depends on the batch size", batch=True)
     return float(item) if isinstance(item, int | float) else None
 
 
@@ -155,7 +155,7 @@ def _softmax(r: Raiser, call: Call) -> Value:
     x = _operand(r, call)
     dim = call["dim"] % len(x.type.shape)
     if x.type.shape[dim] == DYNAMIC:
-        raise Unsupported("softmax over the batch dimension would make samples depend on each other", batch=True)
+        raise Unsupported("over the batch dimension would make samples depend on each other", batch=True)
     return r.one(ops.Softmax(dim), x)
 
 

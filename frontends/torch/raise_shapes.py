@@ -205,7 +205,7 @@ def _reaches_end(stop: Any) -> bool:
 
 def _whole(item: Any) -> int:
     if not isinstance(item, int):
-        raise Unsupported("an index that depends on the batch size", batch=True)
+        raise Unsupported("takes an index that depends on the batch size", batch=True)
     return item
 
 

@@ -47,9 +47,14 @@ DTYPE_OF = {
     torch.int64: "i64",
     torch.bool: "bit",
 }
+FOREIGN = ("torch", "snntorch", "norse", "spikingjelly", "sinabs", "rockpool", "pennylane", "qiskit_machine_learning")
+"""Packages whose layers are named in a diagnostic about one of their operations."""
 _FRAME = re.compile(r'File "([^"]+)", line (\d+)')
 _HERE = str(Path(__file__).parent) + os.sep
 _LIBRARIES = (str(Path(torch.__file__).parent) + os.sep, _HERE, "<", "torch" + os.sep)
+
+
+STATE = "pass the state in and out instead, or make it in forward"
 
 
 class Unsupported(Exception):  # noqa: N818 - becomes a diagnostic
@@ -110,8 +115,9 @@ class Fault:
 
     message: str
     place: Location
-    batch: bool
+    batch: bool = False
     count: int = 1
+    layer: str = ""
 
 
 class Raiser:
@@ -170,15 +176,17 @@ class Raiser:
         tensor = node.meta.get("val")
         if not isinstance(tensor, torch.Tensor):
             return tensor
-        value = Value(node.name, self._guard(lambda: self.type_of(tensor)) or Type("f32"))
-        self.inputs.append(value)
-        return value
+        type_ = self._guard(lambda: self.type_of(tensor))
+        if not isinstance(type_, Type):
+            return POISON
+        self.inputs.append(Value(node.name, type_))
+        return self.inputs[-1]
 
     def _weight(self, spec: Any) -> Result:
         name = spec.target
         if spec.kind in (InputKind.PARAMETER, InputKind.BUFFER):
-            table = self.program.state_dict
-            tensor = table[name] if name in table else self.program.constants[name]
+            table: Mapping[str, Any] = self.program.state_dict
+            tensor: Any = table[name] if name in table else self.program.constants[name]
         elif spec.kind == InputKind.CONSTANT_TENSOR:
             return self.program.constants[name]
         else:
@@ -202,10 +210,7 @@ class Raiser:
                 if isinstance(value, Value):
                     found.append(value)
             elif spec.kind == OutputKind.BUFFER_MUTATION:
-                self.fault(
-                    f"the model changes its buffer {spec.target}: a state kept from one call to the next has no place "
-                    "in a compiled model (pass it in and out instead)"
-                )
+                self.fault(f"the model keeps its buffer {spec.target} from one call to the next: {STATE}")
         return tuple(found)
 
     def _output(self, item: Any) -> Any:
@@ -225,9 +230,9 @@ class Raiser:
             return node.meta["val"]
         self._place = self._location(node)
         arguments = self._arguments(node)
-        if any(item is POISON for item in _leaves(arguments.values())):
-            return POISON
         self._call = Call(node, arguments)
+        if any(item is POISON for item in _leaves(arguments.values())):
+            return self._guard(lambda: self._after_fault(target))
         if target.startswith("qsc."):
             return self._guard(self._known_layer)
         if mutates(node.target):
@@ -241,7 +246,7 @@ class Raiser:
             return computed
         handler = TABLE.get(target)
         if handler is None:
-            raise Unsupported(f"{_named(call.node.target)} has no counterpart in qsc")
+            raise Unsupported(f"{_named(target)} has no counterpart in qsc")
         call.arguments = {k: _map(v, self._operand) for k, v in call.arguments.items()}
         return handler(self, call)
 
@@ -250,6 +255,24 @@ class Raiser:
         if not isinstance(item, torch.Tensor):
             return item
         return self.value(item) if item.ndim else item.item()
+
+    def _after_fault(self, target: str) -> Result:
+        """A call whose operands are not known: whether it could be taken at all."""
+        if not target.startswith("qsc.") and target.replace("_.", ".") not in TABLE:
+            raise Unsupported(f"{_named(target)} has no counterpart in qsc")
+        return POISON
+
+    def _assumed(self) -> Result:
+        """Stands for the results of a call that could not be taken, so that what follows is looked at as well."""
+        value = self._call.value if self._call else None
+        try:
+            if isinstance(value, torch.Tensor):
+                return Value(f"fault#{len(self.faults)}", self.type_of(value))
+            if isinstance(value, tuple | list):
+                return tuple(Value(f"fault#{len(self.faults)}.{k}", self.type_of(v)) for k, v in enumerate(value))
+        except Unsupported:
+            return POISON
+        return POISON
 
     def _computed(self, target: str) -> torch.Tensor | None:
         """The result itself where nothing but numbers and the model's own constants go in."""
@@ -295,7 +318,7 @@ class Raiser:
         self._place = replace(self._place, path=known.path)
         problem = known.handler.problem(known.layer)
         if problem:
-            raise Unsupported(problem)
+            raise Unsupported(f"{problem} has no counterpart in qsc")
         return known.handler.take(self, call, known.layer)
 
     def _arguments(self, node: fx.Node) -> dict[str, Any]:
@@ -312,15 +335,17 @@ class Raiser:
         try:
             return take()
         except Unsupported as fault:
-            self.fault(fault.message, fault.batch)
+            what = f"{_named(self._call.node.target)} " if self._call and fault.batch else ""
+            self.fault(what + fault.message, fault.batch)
         except TypeFault as fault:
             what = f"{_named(self._call.node.target)}: " if self._call else ""
             self.fault(what + fault.message, "batch" in fault.message)
-        return POISON
+        return self._assumed()
 
     def fault(self, message: str, batch: bool = False) -> None:
         """Note a fault at the current place; the same fault at the same place is counted."""
-        seen = self.faults.setdefault((message, self._place), Fault(message, self._place, batch, 0))
+        layer = _foreign_layer(self._call.node) if self._call else ""
+        seen = self.faults.setdefault((message, self._place), Fault(message, self._place, batch, 0, layer))
         seen.count += 1
 
     def _location(self, node: fx.Node) -> Location:
@@ -365,7 +390,8 @@ class Raiser:
 
     def hint(self, call: Call) -> str:
         """A value name made from the module path of the current call."""
-        return self._place.path.replace(".", "_") or str(call.node.target).split(".")[1]
+        path, operation = self._place.path.replace(".", "_"), str(call.node.target).split(".")[1]
+        return path if path and not path[0].isdigit() else f"{operation}_{path}".rstrip("_")
 
     def producer(self, value: Value) -> Node | None:
         """The node that gives `value`."""
@@ -393,7 +419,7 @@ class Raiser:
             return self._constant_of(item)
         if isinstance(item, int | float):
             return self.one(ops.Constant(float(item)))
-        raise Unsupported("a number that depends on the batch size is used in arithmetic", batch=True)
+        raise Unsupported("uses a number that depends on the batch size", batch=True)
 
     def _constant_of(self, tensor: torch.Tensor) -> Value:
         kind = DTYPE_OF.get(tensor.dtype)
@@ -427,7 +453,7 @@ class Raiser:
             return int(text)
         except ValueError:
             raise Unsupported(
-                "merges the batch dimension with another one, so that its size is not the batch size", batch=True
+                "merges the batch dimension with another one: batches of another size would not fit", batch=True
             ) from None
 
     def type_of(self, tensor: torch.Tensor) -> Type:
@@ -506,12 +532,13 @@ class UnsupportedError(InputError):
 
 
 def _diagnostic(fault: Fault) -> Diagnostic:
-    notes = (f"it occurs {fault.count} times there",) if fault.count > 1 else ()
-    return Diagnostic("M0005", fault.message, fault.place, notes)
+    notes = [f"it is part of the layer {fault.layer}"] if fault.layer else []
+    notes += [f"it occurs {fault.count} times there"] if fault.count > 1 else []
+    return Diagnostic("M0005", fault.message, fault.place, tuple(notes))
 
 
 def _named(target: Any) -> str:
-    return "torch operation " + str(target).removeprefix("aten.").removesuffix(".default")
+    return "torch operation " + str(target).split(".")[1]
 
 
 def source_location(trace: str, path: str) -> Location:
@@ -550,6 +577,12 @@ def _named_circuits(found: Iterable[Found]) -> dict[int, Circuit]:
                 name, k = f"{circuit.name}_{k}", k + 1
             out[id(circuit)] = by_name[name] = replace(circuit, name=name)
     return out
+
+
+def _foreign_layer(node: fx.Node) -> str:
+    """The class of the layer that a call belongs to, where torch or another package brought it."""
+    classes = [str(e[1]) for e in (node.meta.get("nn_module_stack") or {}).values() if isinstance(e, tuple)]
+    return classes[-1] if classes and classes[-1].split(".")[0] in FOREIGN else ""
 
 
 @cache
