@@ -2,7 +2,8 @@
 
 A run keeps a mixture: unnormalised states, each with the classical bits that led to it. Where there are more
 measurements and resets than qubits it keeps density matrices instead, one for all histories with the same classical
-bits, so that the work never grows beyond 4^n times the number of values of the bits that are still read.
+bits, so that the work never grows beyond 4^n times the number of values of the bits that are still read. Of the qubits
+only the n are kept that the readout depends on.
 """
 
 from __future__ import annotations
@@ -16,12 +17,16 @@ from torch import Tensor
 
 from ..circuit import Circuit, GateRow
 from ..conditions import bits_of, evaluate
-from ..gates import GATES, OPCODES
+from ..diagnostics import InputError
+from ..gates import OPCODES
 from ..observables import PauliSum, PauliTerm
 from .matrices import apply, bind, gate_matrix
 
 _MEASURE, _RESET, _BARRIER = OPCODES["measure"], OPCODES["reset"], OPCODES["barrier"]
 _PAULI = OPCODES["pauli"]
+
+LIMIT = 1 << 28
+"""Most amplitudes of all branches and samples together: 4 GiB in double precision."""
 
 
 def expectations(circuit: Circuit, observables: Sequence[PauliSum], values: Tensor) -> Tensor:
@@ -42,12 +47,13 @@ def probabilities(circuit: Circuit, qubits: Sequence[int], values: Tensor) -> Te
 class Mixture:
     """The sum of all branches.
 
+    qubits: the circuit's qubits that are kept; the k-th is bit k of a state's index, all others are not needed.
     states: (branches, batch, 2^n) state vectors, or with `density` the entries rho[i, j] of density matrices at index
     i + 2^n j. bits: (branches, classical bits). blurred: qubits that were measured by a measurement left out: nothing
     after it changed their computational basis, so it only takes the coherence between 0 and 1 away.
     """
 
-    num_qubits: int
+    qubits: tuple[int, ...]
     states: Tensor
     bits: np.ndarray
     density: bool
@@ -55,19 +61,21 @@ class Mixture:
 
     def entries(self, flipped: int) -> Tensor:
         """rho[k, k xor flipped] for every k, (batch, 2^n)."""
-        index = torch.arange(1 << self.num_qubits, device=self.states.device)
+        n = len(self.qubits)
+        index = torch.arange(1 << n, device=self.states.device)
         if self.density:
-            return self.states[:, :, index + ((index ^ flipped) << self.num_qubits)].sum(0)
+            return self.states[:, :, index + ((index ^ flipped) << n)].sum(0)
         return (self.states * self.states[:, :, index ^ flipped].conj()).sum(0)
 
     def probabilities(self, qubits: Sequence[int]) -> Tensor:
         """Probability of every value of `qubits`, (batch, 2^k)."""
         weights = self.entries(0).real
-        n, batch = self.num_qubits, len(weights)
+        n, batch = len(self.qubits), len(weights)
         spread = weights.reshape(batch, *(2,) * n)
-        rest = [q for q in range(n) if q not in qubits]
-        order = [0, *(n - q for q in reversed(qubits)), *(n - q for q in rest)]
-        return spread.permute(order).reshape(batch, 1 << len(qubits), 1 << len(rest)).sum(-1)
+        wanted = [self.qubits.index(q) for q in qubits]
+        rest = [k for k in range(n) if k not in wanted]
+        order = [0, *(n - k for k in reversed(wanted)), *(n - k for k in rest)]
+        return spread.permute(order).reshape(batch, 1 << len(wanted), 1 << len(rest)).sum(-1)
 
     def expectation(self, observable: PauliSum) -> Tensor:
         """<O>, (batch,)."""
@@ -79,29 +87,33 @@ class Mixture:
 
     def _pauli(self, term: PauliTerm) -> Tensor:
         """Re sum_k <k|rho|k xor x> <k xor x|P|k>."""
-        index = torch.arange(1 << self.num_qubits, device=self.states.device)
+        index = torch.arange(1 << len(self.qubits), device=self.states.device)
         factor = torch.ones(len(index), dtype=self.states.dtype, device=self.states.device)
         flipped = 0
         for letter, qubit in term:
-            bit = (index >> qubit) & 1
+            place = self.qubits.index(qubit)
+            bit = (index >> place) & 1
             if letter != "X":
                 factor = factor * (1 - 2 * bit)
             if letter == "Y":
                 factor = factor * 1j
             if letter != "Z":
-                flipped |= 1 << qubit
+                flipped |= 1 << place
         return (self.entries(flipped) * factor).real.sum(-1)
 
 
 def simulate(circuit: Circuit, read: Iterable[int], values: Tensor) -> Mixture:
-    """The final mixture for angle variables `values` (batch, variables), exact for readouts of the qubits `read`."""
+    """The final mixture for angle variables `values` (batch, variables), exact for readouts of the qubits `read`.
+
+    Raises InputError R0005 where it would take more than LIMIT amplitudes.
+    """
     script = plan(circuit, read)
     events = sum(row.opcode in (_MEASURE, _RESET) for row in script.rows)
-    run = _Run(circuit, values, density=events > circuit.num_qubits)
+    run = _Run(circuit, len(script.qubits), values, density=events > len(script.qubits))
     for row, live in zip(script.rows, script.live, strict=True):
         run.apply(row)
         run.merge(live)
-    return Mixture(circuit.num_qubits, run.states, run.bits, run.density, script.blurred)
+    return Mixture(script.qubits, run.states, run.bits, run.density, script.blurred)
 
 
 # What has to be done
@@ -109,8 +121,10 @@ def simulate(circuit: Circuit, read: Iterable[int], values: Tensor) -> Mixture:
 
 @dataclass(frozen=True)
 class Script:
-    """The rows that matter for a readout, the classical bits that are read after each, and the blurred qubits."""
+    """What matters for a readout: the qubits, the rows with wires that number these, the classical bits that are read
+    after each row, and the blurred qubits."""
 
+    qubits: tuple[int, ...]
     rows: list[GateRow]
     live: list[tuple[int, ...]]
     blurred: frozenset[int]
@@ -119,6 +133,7 @@ class Script:
 def plan(circuit: Circuit, read: Iterable[int]) -> Script:
     """Walk back from the readout: rows that only touch what nothing reads any more are left out."""
     needed, live = set(read), set[int]()
+    kept = set(needed)
     turned = set[int]()  # qubits that a later row does not leave diagonal
     blurred = set[int]()
     rows: list[GateRow] = []
@@ -139,11 +154,15 @@ def plan(circuit: Circuit, read: Iterable[int]) -> Script:
             needed.discard(row.wires[0])
         else:
             needed.update(row.wires)
+            kept.update(row.wires)
         axes = circuit.payloads[row.payload] if row.opcode == _PAULI else row.gate.axes
         turned.update(q for q, axis in zip(row.wires, axes, strict=True) if axis not in "ZI")
         if not certain:
             live.update(bits_of(circuit.conditions[row.condition]))
-    return Script(rows[::-1], lives[::-1], frozenset(blurred))
+    qubits = tuple(sorted(kept))
+    place = {q: k for k, q in enumerate(qubits)}
+    rows = [row._replace(wires=tuple(place[w] for w in row.wires)) for row in reversed(rows)]
+    return Script(qubits, rows, lives[::-1], frozenset(blurred))
 
 
 # Doing it
@@ -152,16 +171,28 @@ def plan(circuit: Circuit, read: Iterable[int]) -> Script:
 class _Run:
     """The mixture while the rows are applied."""
 
-    def __init__(self, circuit: Circuit, values: Tensor, density: bool) -> None:
+    def __init__(self, circuit: Circuit, num_qubits: int, values: Tensor, density: bool) -> None:
         self.circuit = circuit
+        self.num_qubits = num_qubits
         self.density = density
         self.angles = bind(circuit.angles, values)
         kind = torch.complex128 if values.dtype == torch.float64 else torch.complex64
-        size = 1 << circuit.num_qubits * (2 if density else 1)
+        size = 1 << num_qubits * (2 if density else 1)
+        self._check(len(values) * size)
         self.states = torch.zeros(1, len(values), size, dtype=kind, device=values.device)
         self.states[:, :, 0] = 1
         self.bits = np.zeros((1, circuit.num_clbits), bool)
-        self.clean = set(range(circuit.num_qubits))  # still |0>
+        self.clean = set(range(num_qubits))  # still |0>
+
+    def _check(self, amplitudes: int) -> None:
+        if amplitudes > LIMIT:
+            raise InputError.of(
+                "R0005",
+                f"circuit {self.circuit.name}: exact simulation of {self.num_qubits} qubits takes {amplitudes:.2g} "
+                f"amplitudes, at most {LIMIT:.2g} are kept",
+                self.circuit.place,
+                help="give fewer inputs at a time, or read fewer qubits",
+            )
 
     def apply(self, row: GateRow) -> None:
         """One row, on the branches whose bits meet its condition."""
@@ -180,8 +211,9 @@ class _Run:
             self.clean.difference_update(row.wires)
 
     def _changed(self, row: GateRow, states: Tensor, bits: np.ndarray) -> tuple[Tensor, np.ndarray]:
-        if GATES[row.opcode].name not in ("measure", "reset"):
+        if row.opcode not in (_MEASURE, _RESET):
             return self._turned(states, gate_matrix(self.circuit, row, self.angles), row.wires), bits
+        self._check(2 * self.states.numel())
         zero, one = (self._projected(states, row.wires[0], outcome) for outcome in (0, 1))
         if row.opcode == _RESET:
             flip = torch.as_tensor([[[0, 1], [1, 0]]], dtype=states.dtype, device=states.device)
@@ -196,14 +228,14 @@ class _Run:
     def _turned(self, states: Tensor, matrix: Tensor, wires: tuple[int, ...]) -> Tensor:
         states = apply(states, matrix, wires)
         if self.density:
-            states = apply(states, matrix.conj(), tuple(w + self.circuit.num_qubits for w in wires))
+            states = apply(states, matrix.conj(), tuple(w + self.num_qubits for w in wires))
         return states
 
     def _projected(self, states: Tensor, qubit: int, outcome: int) -> Tensor:
         index = torch.arange(states.shape[-1], device=states.device)
         keep = (index >> qubit) & 1 == outcome
         if self.density:
-            keep &= (index >> (qubit + self.circuit.num_qubits)) & 1 == outcome
+            keep &= (index >> (qubit + self.num_qubits)) & 1 == outcome
         return states * keep
 
     def merge(self, live: tuple[int, ...]) -> None:

@@ -55,6 +55,7 @@ def evaluate_graph(
     """The outputs of `graph`, whose ops may refer to what `module` holds. Arguments as for `evaluate`."""
     if precision not in (None, "f64"):
         raise ValueError(f"precision is None or 'f64', not {precision!r}")
+    inputs = [x if isinstance(x, Tensor) else np.asarray(x) for x in inputs]
     batch = _check_inputs(graph, inputs)
     devices = [x.device for x in inputs if isinstance(x, Tensor)]
     env = Environment(

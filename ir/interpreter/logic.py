@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import groupby
 from typing import NamedTuple
@@ -35,7 +36,7 @@ def evaluate_netlist(netlist: Netlist, bits: np.ndarray) -> np.ndarray:
 
     A pulse cell is the function of "a pulse came", whatever its latency. Raises ValueError where the logic has a cycle.
     """
-    flat = np.ascontiguousarray(bits.reshape(-1, len(netlist.inputs)).T)
+    flat = bits.reshape(math.prod(bits.shape[:-1]), len(netlist.inputs)).T
     nets = np.zeros((netlist.num_nets, flat.shape[1]), bool)
     nets[[net for _, net in netlist.inputs]] = flat
     for bank in banks(netlist, netlist.levels()):
@@ -59,7 +60,7 @@ def pulses(netlist: Netlist, stimulus: np.ndarray, periods: int | None = None) -
     batch = stimulus.shape[1:-1]
     if periods is None:
         periods = len(stimulus) + latency(netlist)
-    flat = stimulus.reshape(len(stimulus), -1, len(netlist.inputs)).astype(bool)
+    flat = stimulus.reshape(len(stimulus), math.prod(batch), len(netlist.inputs)).astype(bool)
     nets = np.zeros((netlist.num_nets, flat.shape[1]), bool)
     held = [[np.zeros((b.inputs.shape[1], flat.shape[1]), bool) for _ in CELLS[b.opcode].data_inputs] for b in order]
     inputs, outputs = [net for _, net in netlist.inputs], [net for _, net in netlist.outputs]

@@ -12,6 +12,9 @@ from ..circuit import Circuit
 from . import branches, statevector
 from .walk import Environment, meaning
 
+WIDE = 24
+"""A circuit on more qubits is simulated on those that its readout depends on."""
+
 _EMPTY = torch.zeros(1, 0, dtype=torch.float64)
 
 
@@ -37,14 +40,14 @@ def _samples(op: ops.Samples, args: Sequence[Tensor], env: Environment) -> tuple
 
 def expectations(circuit: Circuit, op: ops.Expectation, arrays: Sequence[Tensor]) -> Tensor:
     """<O> of every observable, (batch, observables); one array an angle input, batched or not."""
-    if circuit.has_measurement:
+    if circuit.has_measurement or circuit.num_qubits > WIDE:
         return branches.expectations(circuit, op.observables, join(circuit, arrays))
     return statevector.expectations(circuit, op.observables, arrays or _EMPTY)
 
 
 def probabilities(circuit: Circuit, op: ops.Probabilities | ops.Samples, arrays: Sequence[Tensor]) -> Tensor:
     """Probability of every outcome, (batch, 2^k); bit i of the index is op.qubits[i]."""
-    if circuit.has_measurement:
+    if circuit.has_measurement or circuit.num_qubits > WIDE:
         return branches.probabilities(circuit, op.qubits, join(circuit, arrays))
     return statevector.probabilities(circuit, op.qubits, arrays or _EMPTY)
 

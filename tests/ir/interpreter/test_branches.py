@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 import torch
-from qsc.ir import AngleInput, Circuit, CircuitEditor, PauliSum, X, Y, Z
+from qsc.ir import AngleInput, Circuit, CircuitEditor, InputError, PauliSum, X, Y, Z
 from qsc.ir.angles import make_row
 from qsc.ir.conditions import evaluate as evaluate_condition
 from qsc.ir.gates import OPCODES, pauli_matrix
@@ -175,6 +175,39 @@ def test_what_is_not_read_is_not_run():
     assert [r.gate.name for r in branches.plan(editor.circuit(), [0]).rows] == ["h"]
     assert [r.gate.name for r in branches.plan(editor.circuit(), [1]).rows] == ["h", "cx"]
     assert len(branches.plan(editor.circuit(), [2]).rows) == 5
+
+
+def test_only_what_is_read_takes_space():
+    editor = CircuitEditor("wide", 60, 1, [AngleInput("t")])
+    for q in range(60):
+        editor.add("ry", [q], [make_row(0, 0, [(0, 1.0)])])
+    editor.add("cx", [40, 59])
+    editor.add("measure", [40], clbits=[0])
+    editor.add("x", [3], condition=("bit", 0))
+    t = torch.tensor([[0.3], [1.2]], dtype=torch.float64)
+    mixture = branches.simulate(editor.circuit(), [59, 3], t)
+    assert mixture.qubits == (3, 40, 59)
+    ours = branches.expectations(editor.circuit(), (Z(59), Z(3)), t)
+    torch.testing.assert_close(ours, torch.cat([t.cos() ** 2, t.cos() ** 2], 1))
+    torch.testing.assert_close(mixture.probabilities([59, 3]).sum(1), torch.ones(2, dtype=torch.float64))
+
+
+def test_what_is_too_large_is_refused_in_words(monkeypatch):
+    editor = CircuitEditor("wide", 40)
+    for q in range(39):
+        editor.add("cx", [q, q + 1])
+    with pytest.raises(InputError, match="wide: exact simulation of 40 qubits") as fault:
+        branches.probabilities(editor.circuit(), range(40), torch.zeros(1, 0))
+    assert fault.value.diagnostics[0].code == "R0005"
+    editor = CircuitEditor("growing", 8)
+    for q in range(8):
+        editor.add("h", [q])
+        editor.add("cx", [q, (q + 1) % 8])
+        editor.add("reset", [q])
+    assert branches.probabilities(editor.circuit(), range(8), torch.zeros(1, 0)).sum().item() == pytest.approx(1)
+    monkeypatch.setattr(branches, "LIMIT", 1 << 12)
+    with pytest.raises(InputError, match="growing: exact simulation of 8 qubits"):
+        branches.probabilities(editor.circuit(), range(8), torch.zeros(1, 0))
 
 
 def test_a_reset_of_a_fresh_qubit_changes_nothing():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import weakref
 
 import numpy as np
@@ -45,6 +44,7 @@ def identity(*types: Type) -> Module:
         ("f32", torch.ones(2, 3, dtype=torch.float64), torch.float32),
         ("f32", torch.ones(2, 3, dtype=torch.float16), torch.float32),
         ("i32", torch.ones(2, 3, dtype=torch.int64), torch.int32),
+        ("f32", [[1, 2, 3], [4, 5, 6]], torch.float32),
     ],
 )
 def test_inputs_that_fit(declared, given, dtype):
@@ -207,7 +207,6 @@ def test_a_chain_holds_two_values_at_most():
         nonlocal most
         result = args[0].clone()
         alive.append(weakref.ref(result))
-        gc.collect()
         most = max(most, sum(ref() is not None for ref in alive))
         return (result,)
 

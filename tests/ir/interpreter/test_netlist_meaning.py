@@ -115,6 +115,12 @@ def test_ports_may_be_wired_through():
     np.testing.assert_array_equal(evaluate_netlist(netlist, all_bits(2)), all_bits(2)[:, [1, 0, 1]])
 
 
+def test_logic_without_inputs():
+    editor = NetlistEditor("constant", [])
+    netlist = editor.netlist([("q", editor.add("one", [])[0])])
+    assert evaluate_netlist(netlist, np.zeros((3, 0), bool)).tolist() == [[True]] * 3
+
+
 # Pulses
 
 

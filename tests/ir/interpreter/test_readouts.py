@@ -162,6 +162,19 @@ def test_a_circuit_without_inputs():
     assert (samples[:, 0] == samples[:, 1]).all()
 
 
+def test_a_wide_circuit_is_simulated_where_it_is_read():
+    editor = CircuitEditor("wide", 100)
+    for q in range(100):
+        editor.add("h", [q])
+    editor.add("cz", [70, 71])
+    module = readout_module(
+        editor.circuit(), ops.Expectation("wide", (X(70) * Z(71), X(5))), ops.Samples("wide", (9,), 8)
+    )
+    expectation, samples = evaluate(module, [])
+    np.testing.assert_allclose(expectation, [1.0, 1.0], atol=1e-12)
+    assert samples.shape == (8, 1)
+
+
 # Samples
 
 
