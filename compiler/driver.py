@@ -35,7 +35,6 @@ TRUTH_TABLE_BITS = 10
 """Logic with at most this many input bits is checked on its whole truth table."""
 
 TOOLS = ("numpy", "torch", "qiskit", "qiskit-aer", "qiskit-ibm-runtime", "nir", "snntorch")
-HOST_NOTE = "on the host: "
 
 
 @dataclass(frozen=True)
