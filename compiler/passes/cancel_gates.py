@@ -300,8 +300,9 @@ class _Sweep:
         self.changed.add(other)
         self.angles[other] = (joined.angle,) if joined.angle >= 0 else ()
         if joined.opcode != self.opcodes[other]:
+            if self.opcodes[other] == _PAULI:
+                self.wires[other] = wires
             self.opcodes[other] = joined.opcode
-            self.wires[other] = wires
         return True
 
     def _remove(self, other: int, key: tuple[int, ...], groups: list[_Group], wires: tuple[int, ...]) -> None:

@@ -123,8 +123,9 @@ def _restored(integers: np.ndarray, scale: np.ndarray) -> tuple[np.ndarray, np.n
 
 
 def _error(weight: np.ndarray, integers: np.ndarray, scale: np.ndarray) -> tuple[float, float]:
-    restored, _ = _restored(integers, scale)
-    return float(np.abs(weight - restored).max(initial=0.0)), float(scale.max(initial=0.0)) / 2
+    """(largest error, largest half scale of a channel that is not all zeros)."""
+    restored, spread = _restored(integers, scale)
+    return float(np.abs(weight - restored).max(initial=0.0)), float(spread[integers != 0].max(initial=0.0)) / 2
 
 
 def _in_half_scales(weight: np.ndarray, integers: np.ndarray, scale: np.ndarray) -> float:
