@@ -19,6 +19,9 @@ EVENTS = 200_000
 EVENTS_PER_CELL = 1.5
 """Events of a cell in one clock period: its clock pulse, and often an output pulse."""
 
+LEAST = 16
+"""How many pairs are tried however large the netlist is."""
+
 CLOSE = 500
 """Femtoseconds between neighbours in a bunch of pulses."""
 
@@ -112,7 +115,7 @@ def check_pulse_orders(
     """
     inputs = len(artifact.names.inputs)
     window = Window(*artifact.schedule.window)
-    periods = max(64, int(events / (EVENTS_PER_CELL * max(1, artifact.num_cells))))
+    periods = max(LEAST, int(events / (EVENTS_PER_CELL * max(1, artifact.num_cells))) - artifact.schedule.depth)
     total = number_of_arrangements(inputs) ** 2
     if total <= periods:
         kinds = [a for value in range(1 << inputs) for a in window.arrangements(_bits_of(value, inputs))]

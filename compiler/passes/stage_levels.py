@@ -25,67 +25,103 @@ class Stages:
         """Every cell as early as its inputs allow. Cells are numbered so that drivers come before sinks."""
         stage = [1] * self.count
         for net in sorted(range(len(self.drivers)), key=lambda n: self.drivers[n]):
-            before = self._driver_stage(net, stage)
+            before = self.driver_stage(net, stage)
             for sink in self.sinks[net]:
                 stage[sink] = max(stage[sink], before + 1)
         return stage
 
     def depth(self, stage: Sequence[int]) -> int:
         """The stage that all outputs are aligned to."""
-        return max([1, *(self._driver_stage(n, stage) for n, at in enumerate(self.at_output) if at)])
-
-    def balancing_cells(self, stage: Sequence[int], depth: int) -> int:
-        """How many DFFs balance the paths; the sinks of a net tap one chain."""
-        return sum(self._last(n, stage, depth) - 1 - self._driver_stage(n, stage) for n in self._used())
+        return max([1, *(self.driver_stage(n, stage) for n, at in enumerate(self.at_output) if at)])
 
     def cheapest(self) -> list[int]:
         """Stages with the fewest DFFs among all of the least depth: an exact optimum.
 
         The number of DFFs is an L-natural convex function of the stages (sums of `max of sinks - driver`), so moving
-        sets of cells one stage later from the earliest stages, always the set that saves most, ends in an optimum. The
-        best set is a closure of largest profit, found by a maximum flow.
+        sets of cells later from the earliest stages, always the set that saves most a stage, ends in an optimum. The
+        best set is a closure of largest profit, found by a maximum flow. A flow stays valid when the set moves, because
+        it runs either inside the set or outside of it: the next step goes on with it.
         """
         stage = self.earliest()
         depth = self.depth(stage)
-        while later := self._best_move(stage, depth):
+        moves = _Moves(self)
+        while later := moves.best(stage, depth):
+            step = self._longest_step(later, stage, depth)
             for cell in later:
-                stage[cell] += 1
+                stage[cell] += step
         return stage
 
-    def _used(self) -> list[int]:
+    def used(self) -> list[int]:
+        """The nets that something reads."""
         return [n for n, sinks in enumerate(self.sinks) if sinks or self.at_output[n]]
 
-    def _driver_stage(self, net: int, stage: Sequence[int]) -> int:
+    def driver_stage(self, net: int, stage: Sequence[int]) -> int:
+        """The stage from which the net's pulse comes."""
         return stage[self.drivers[net]] if self.drivers[net] >= 0 else 0
 
-    def _last(self, net: int, stage: Sequence[int], depth: int) -> int:
+    def last(self, net: int, stage: Sequence[int], depth: int) -> int:
         """The latest stage that reads the net."""
         last = max((stage[s] for s in self.sinks[net]), default=0)
         return max(last, depth + 1) if self.at_output[net] else last
 
-    def _best_move(self, stage: Sequence[int], depth: int) -> list[int]:
+    def _longest_step(self, moving: set[int], stage: Sequence[int], depth: int) -> int:
+        """How far the set may move while each step saves as much as the first one."""
+        steps = [depth]
+        for net in self.used():
+            driver_moves = self.drivers[net] in moving
+            resting = [stage[s] for s in self.sinks[net] if s not in moving]
+            if driver_moves:
+                before = stage[self.drivers[net]]
+                steps += [s - 1 - before for s in resting]
+                steps += [depth - before] if self.at_output[net] else []
+            ahead = [stage[s] for s in self.sinks[net] if s in moving]
+            last = self.last(net, stage, depth)
+            # Once a moving sink is the last one, its net costs one DFF a step.
+            if ahead and max(ahead) < last:
+                steps.append(last - max(ahead))
+        return min(steps)
+
+
+class _Moves:
+    """Finds the cells that should move one stage later, as a minimum cut.
+
+    A driver that moves saves one DFF, a net whose last sink moves costs one. Edges without a limit say what else has to
+    move along; which of them hold depends on the stages.
+    """
+
+    def __init__(self, problem: Stages) -> None:
+        self.problem = problem
+        self.source, self.sink = problem.count, problem.count + 1
+        self.flow = _Flow(problem.count + 2 + len(problem.drivers))
+        self.after_driver: list[tuple[int, int, int]] = []
+        self.at_last: list[tuple[int, int, int]] = []
+        self.at_depth: list[tuple[int, int]] = []
+        for net in problem.used():
+            self._add_net(net)
+
+    def _add_net(self, net: int) -> None:
+        driver, node = self.problem.drivers[net], self.problem.count + 2 + net
+        sinks, at_output = self.problem.sinks[net], self.problem.at_output[net]
+        if driver >= 0:
+            self.flow.edge(self.source, driver, 1)
+            self.after_driver += [(self.flow.edge(driver, s, 0), driver, s) for s in sinks]
+            if at_output:
+                self.at_depth.append((self.flow.edge(driver, self.sink, 0), driver))
+        if not at_output:
+            self.flow.edge(node, self.sink, 1)
+            self.at_last += [(self.flow.edge(s, node, 0), net, s) for s in sinks]
+
+    def best(self, stage: Sequence[int], depth: int) -> set[int]:
         """The smallest set of cells that saves most DFFs when all move one stage later; empty where none saves."""
-        source, sink = self.count, self.count + 1
-        flow = _Flow(self.count + 2 + len(self.drivers))
-        for net in self._used():
-            driver, node = self.drivers[net], self.count + 2 + net
-            last = self._last(net, stage, depth)
-            flow.edge(node, sink, 1)
-            if driver >= 0:
-                # A driver that moves later saves one DFF; where its sinks follow directly, they have to move too.
-                flow.edge(source, driver, 1)
-                for s in self.sinks[net]:
-                    if stage[s] == stage[driver] + 1:
-                        flow.edge(driver, s, ENDLESS)
-                if self.at_output[net] and stage[driver] == depth:
-                    flow.edge(driver, sink, ENDLESS)
-            if self.at_output[net]:
-                continue
-            for s in self.sinks[net]:
-                if stage[s] == last:
-                    flow.edge(s, node, ENDLESS)
-        reached = flow.source_side(source, sink)
-        return [cell for cell in range(self.count) if cell in reached]
+        room, last = self.flow.room, {net: self.problem.last(net, stage, depth) for net in self.problem.used()}
+        for e, driver, s in self.after_driver:
+            room[e] = ENDLESS if stage[s] == stage[driver] + 1 else 0
+        for e, net, s in self.at_last:
+            room[e] = ENDLESS if stage[s] == last[net] else 0
+        for e, driver in self.at_depth:
+            room[e] = ENDLESS if stage[driver] == depth else 0
+        reached = self.flow.source_side(self.source, self.sink)
+        return {node for node in reached if node < self.problem.count}
 
 
 class _Flow:
@@ -96,12 +132,13 @@ class _Flow:
         self.head: list[int] = []
         self.room: list[int] = []
 
-    def edge(self, a: int, b: int, room: int) -> None:
-        """An edge from a to b that takes `room`."""
+    def edge(self, a: int, b: int, room: int) -> int:
+        """The number of a new edge from a to b that takes `room`; the edge after it runs back."""
         for start, end, amount in ((a, b, room), (b, a, 0)):
             self.out[start].append(len(self.head))
             self.head.append(end)
             self.room.append(amount)
+        return len(self.head) - 2
 
     def source_side(self, source: int, sink: int) -> set[int]:
         """The nodes that still reach no sink once the flow is largest: the smallest minimum cut."""

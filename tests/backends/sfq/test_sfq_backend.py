@@ -53,7 +53,7 @@ def test_any_batch_shape(shape, compile_logic, xor):
 
 
 def test_costs_of_xor(compile_logic, xor):
-    """57 junctions of five cells, two data splitters and four clock splitters of three junctions each. For comparison: a
+    """57 junctions of five cells, two data and four clock splitters of three junctions each. For comparison: a
     hand-made netlist of this network on the same cells has 77 junctions, and with a JTL on each net it passes SPICE
     simulations down to a period of 18 ps."""
     costs = compile_logic(xor).emission.costs
