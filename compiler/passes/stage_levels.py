@@ -101,15 +101,14 @@ class _Moves:
 
     def _add_net(self, net: int) -> None:
         driver, node = self.problem.drivers[net], self.problem.count + 2 + net
-        sinks, at_output = self.problem.sinks[net], self.problem.at_output[net]
+        sinks = self.problem.sinks[net]
         if driver >= 0:
             self.flow.edge(self.source, driver, 1)
             self.after_driver += [(self.flow.edge(driver, s, 0), driver, s) for s in sinks]
-            if at_output:
+            if self.problem.at_output[net]:
                 self.at_depth.append((self.flow.edge(driver, self.sink, 0), driver))
-        if not at_output:
-            self.flow.edge(node, self.sink, 1)
-            self.at_last += [(self.flow.edge(s, node, 0), net, s) for s in sinks]
+        self.flow.edge(node, self.sink, 1)
+        self.at_last += [(self.flow.edge(s, node, 0), net, s) for s in sinks]
 
     def best(self, stage: Sequence[int], depth: int) -> set[int]:
         """The smallest set of cells that saves most DFFs when all move one stage later; empty where none saves."""

@@ -247,6 +247,16 @@ def test_the_number_of_dffs_is_the_optimum_of_a_linear_program(netlist):
     assert added == round(fewest_dffs(stages_of(mapped)))
 
 
+def test_cells_that_no_output_needs_count_too():
+    """Cells behind an output may work in later stages than the output."""
+    drivers, at_output = [-1, -1, -1, 0, 1, 2, 3, 4, 5, 6], [n in (0, 3) for n in range(10)]
+    sinks = [[0, 1, 2, 3], [0, 4], [], [1, 2, 3], [5], [4], [], [5], [6], []]
+    problem = Stages(7, drivers, sinks, at_output)
+    stage, depth = problem.cheapest(), 1
+    used = [problem.last(n, stage, depth) - 1 - problem.driver_stage(n, stage) for n in problem.used()]
+    assert sum(used) == fewest_dffs(problem) == 4
+
+
 def stages_of(netlist: Netlist) -> Stages:
     """The problem that balancing a mapped netlist poses; rows are in order."""
     rows = netlist.rows()
