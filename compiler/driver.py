@@ -26,6 +26,7 @@ from .bundle import GOLDEN, PROGRAM, SOURCE, WEIGHTS, Bundle, as_array
 from .environment import naming_extras
 from .manager import InternalError, Stage, Watch, run_passes, size_of
 from .passes.base import Context, Contract, Pass, Remark
+from .passes.partition import HOST_NOTE
 from .verification import verify_bundle
 
 GOLDEN_SAMPLES = 16

@@ -325,7 +325,9 @@ class _Lowering:
         *decays, threshold = arrays
         self._check(node, decays, threshold)
         zero = np.zeros(shape, np.float32)
-        taus = [time_constant(d) for d in decays]
+        # A decay of 1 has been reported; its infinite time constant is never written.
+        with np.errstate(divide="ignore", invalid="ignore"):
+            taus = [time_constant(d) for d in decays]
         fields = {"r": (taus[-1] / np.float32(DT)), "v_leak": zero, "v_threshold": threshold, "v_reset": zero}
         if isinstance(op, ops.Synaptic):
             w_in = taus[0] / np.float32(DT)
@@ -339,7 +341,7 @@ class _Lowering:
                 message = f"a decay of {worst} a step has no time constant"
                 self._fault(node, message, "NIR's leaky neurons need 0 <= beta < 1")
         if not (threshold > 0).all():
-            self._fault(node, f"a threshold of {threshold.min()}", "NIR's neurons rest at 0 and need thresholds above it")
+            self._fault(node, f"a threshold of {threshold.min()}", "NIR's neurons rest at 0: thresholds lie above it")
 
     def _fault(self, node: Node, message: str, help: str) -> None:
         self.faults.append(Diagnostic("T0003", message, node.location, help=help))
@@ -352,9 +354,9 @@ class _Lowering:
 
 
 def time_constant(decay: np.ndarray) -> np.ndarray:
-    """tau in seconds (float32) such that the reader's 1 - DT / tau is `decay` again, to the last bit where there is one.
+    """tau in seconds (float32) whose way back, 1 - DT / tau, is nearest to `decay`: the same bits where there are such.
 
-    Of the neighbours of DT / (1 - decay) the one is taken whose way back is nearest.
+    decay, result: arrays of one shape.
     """
     dt = np.float32(DT)
     start = (DT / (1.0 - decay.astype(np.float64))).astype(np.float32)

@@ -53,15 +53,15 @@ def run_snntorch(graph: Any, steps: int, x: Tensor, *, sequence: bool) -> Tensor
     """Outputs (time, batch, ...) of the same graph run by snntorch's own importer."""
     from snntorch.import_nir import import_from_nir
 
-    with contextlib.redirect_stdout(io.StringIO()):
-        net = import_from_nir(graph)
     # NIR shapes have no batch dimension, and the importer keeps NIR's dimension numbers: layers that count
     # dimensions get one sample at a time.
     counted = any(type(n).__name__ in ("Flatten", "Conv1d", "Conv2d", "AvgPool2d") for n in graph.nodes.values())
     samples = x.unbind(1 if sequence else 0) if counted else [x]
     outputs = []
-    with torch.no_grad():
+    with torch.no_grad(), contextlib.redirect_stdout(io.StringIO()):
         for sample in samples:
+            # A fresh import each time: the imported neurons keep their potentials from call to call.
+            net = import_from_nir(graph)
             state, spikes = None, []
             for step in range(steps):
                 out, state = net(sample[step] if sequence else sample, state)

@@ -1,0 +1,236 @@
+"""The nir backend: our simulator, snntorch's importer and the interpreter agree bin by bin."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import nir
+import numpy as np
+import pytest
+import qsc
+import torch
+from qsc.backends.nir.backend import GRAPH_FILE
+from qsc.backends.nir.plan import DT, time_constant
+from qsc.ir import DYNAMIC, GraphBuilder, Module, Type, Value, ops, verify
+
+STEPS = 15
+EXAMPLE = Path(__file__).parents[3] / "examples" / "digits_snn"
+
+
+def scan_module(
+    sizes: Sequence[int],
+    rng: np.random.Generator,
+    *,
+    cuba: bool = False,
+    sequence: bool = False,
+    reset: str = "zero",
+    delayed: bool | None = None,
+    per_neuron: bool = True,
+    use_state: bool = False,
+) -> Module:
+    """Layers linear-neuron in one scan; the input is static or a sequence."""
+    weights: dict[str, np.ndarray] = {}
+    for k, (n, m) in enumerate(pairwise(sizes)):
+        weights[f"l{k}.w"] = rng.normal(0, 1.2 / np.sqrt(n), (m, n)).astype(np.float32)
+        weights[f"l{k}.b"] = rng.normal(0.1, 0.1, m).astype(np.float32)
+        shape = (m,) if per_neuron else ()
+        weights[f"l{k}.alpha"] = np.asarray(rng.uniform(0.5, 0.9, shape), np.float32)
+        weights[f"l{k}.beta"] = np.asarray(rng.uniform(0.5, 0.98, shape), np.float32)
+        weights[f"l{k}.threshold"] = np.asarray(rng.uniform(0.3, 1.0), np.float32)
+    module = Module("net", weights=weights)
+    neuron = ops.Synaptic if cuba else ops.Leaky
+    op = neuron(reset=reset, delayed=(not cuba) if delayed is None else delayed)
+    inner = GraphBuilder(module)
+    state_count = op.states * (len(sizes) - 1)
+    states = [inner.input(f"s{k}", Type("f32", (DYNAMIC, sizes[1 + k // op.states]))) for k in range(state_count)]
+    value = inner.input("x", Type("f32", (DYNAMIC, sizes[0])))
+    new_states: list[Value] = []
+    for k in range(len(sizes) - 1):
+        (current,) = inner.add(ops.Linear(), value, inner.weight(f"l{k}.w"), inner.weight(f"l{k}.b"))
+        own = states[k * op.states : (k + 1) * op.states]
+        parameters = [inner.weight(f"l{k}.{p}") for p in (("alpha",) if cuba else ()) + ("beta", "threshold")]
+        value, *made = inner.add(op, current, *own, *parameters)
+        new_states += made
+    body = inner.graph(*new_states, value)
+    outer = GraphBuilder(module)
+    shape = (STEPS, DYNAMIC, sizes[0]) if sequence else (DYNAMIC, sizes[0])
+    x = outer.input("x", Type("f32", shape))
+    start = [outer.add(ops.Constant(0.0, s.type.shape), x)[0] for s in states]
+    results = outer.add(ops.Scan(STEPS, body, state_count, int(sequence)), *start, x)
+    module = module.with_(graph=outer.graph(results[-1], *([results[0]] if use_state else [])))
+    verify(module)
+    return module
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("cuba", [False, True])
+@pytest.mark.parametrize("sequence", [False, True])
+def test_three_ways_to_run_agree(seed: int, cuba: bool, sequence: bool):
+    rng = np.random.default_rng(seed)
+    sizes = [int(n) for n in rng.integers(2, 9, size=rng.integers(2, 5))]
+    module = scan_module(sizes, rng, cuba=cuba, sequence=sequence, per_neuron=bool(seed % 2) and not cuba)
+    shape = (STEPS, 12, sizes[0]) if sequence else (12, sizes[0])
+    x = rng.normal(0.5, 1.0, shape).astype(np.float32)
+    bundle = qsc.compile(module, target="nir", calibration=[x], verify=False, strict=True)
+    ours, theirs = bundle.run(x), bundle.run(x, importer="snntorch")
+    from qsc.ir.interpreter import evaluate
+
+    wanted = evaluate(module, [x])[0].numpy()
+    assert wanted.any()
+    assert np.array_equal(ours, wanted)
+    assert np.array_equal(theirs, wanted)
+
+
+def test_a_conv_net():
+    import snntorch
+
+    class Net(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = torch.nn.Conv2d(1, 3, 3, padding=1)
+            self.lif1 = snntorch.Leaky(beta=0.8, reset_mechanism="zero")
+            self.pool = torch.nn.AvgPool2d(2)
+            self.fc = torch.nn.Linear(27, 4)
+            self.lif2 = snntorch.Leaky(beta=0.9, reset_mechanism="zero", threshold=0.2)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            a, b = self.lif1.init_leaky(), self.lif2.init_leaky()
+            out = []
+            for _ in range(STEPS):
+                spikes, a = self.lif1(self.conv(x), a)
+                spikes, b = self.lif2(self.fc(torch.flatten(self.pool(spikes), 1)), b)
+                out.append(spikes)
+            return torch.stack(out)
+
+    torch.manual_seed(3)
+    net, x = Net().eval(), torch.rand(5, 1, 6, 6) * 3
+    bundle = qsc.compile(net, target="nir", example_input=x, strict=True)
+    wanted = net(x).detach().numpy()
+    assert wanted.any()
+    assert np.array_equal(bundle.run(x), wanted)
+    assert np.array_equal(bundle.run(x, importer="snntorch"), wanted)
+    kinds = sorted(type(n).__name__ for n in nir.read(io.BytesIO(artifact(bundle))).nodes.values())
+    assert kinds == ["Affine", "AvgPool2d", "Conv2d", "Flatten", "Input", "LIF", "LIF", "Output"]
+
+
+def artifact(bundle: qsc.Bundle) -> bytes:
+    return bundle.artifact(bundle.launches()[0].artifact)[GRAPH_FILE]
+
+
+def test_hundred_digits_spike_as_snntorch_says():
+    script = (
+        "import sys; sys.path.insert(0, sys.argv[1]); import model, qsc, numpy as np\n"
+        "x = model.digits()[2][:100]\n"
+        "bundle = qsc.compile(model.model, target='nir', example_input=model.example_input)\n"
+        "wanted = model.model(x).detach().numpy()\n"
+        "print(wanted.sum(), (bundle.run(x) != wanted).sum(), (bundle.run(x, importer='snntorch') != wanted).sum())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script, str(EXAMPLE)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    spikes, ours, theirs = (float(n) for n in done.stdout.split())
+    assert spikes > 500
+    assert ours == theirs == 0
+
+
+def test_equal_models_give_equal_bytes():
+    files = []
+    for _ in range(2):
+        module = scan_module([4, 5, 3], np.random.default_rng(0))
+        files.append(artifact(qsc.compile(module, target="nir", verify=False)))
+    assert files[0] == files[1]
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"reset": "subtract"}, "subtracts the threshold"),
+        ({"reset": "none"}, "does nothing"),
+        ({"cuba": True, "delayed": True}, "delayed reset"),
+        ({"use_state": True}, "last membrane potentials"),
+    ],
+)
+def test_what_nir_cannot_hold_stays_on_the_host_with_a_reason(options: dict, reason: str):
+    module = scan_module([3, 4], np.random.default_rng(0), **options)
+    x = np.random.default_rng(1).normal(0.5, 1, (6, 3)).astype(np.float32)
+    bundle = qsc.compile(module, target="nir", calibration=[x])
+    assert not bundle.launches()
+    assert any(reason in r["text"] for r in bundle.manifest["remarks"])
+    with pytest.raises(qsc.QscError, match=reason) as caught:
+        qsc.compile(module, target="nir", calibration=[x], strict=True)
+    assert caught.value.exit_code == 3
+
+
+@pytest.mark.parametrize(("name", "value", "word"), [("beta", 1.0, "decay"), ("threshold", -0.5, "threshold")])
+def test_parameters_that_nir_takes_silently_are_refused(name: str, value: float, word: str):
+    module = scan_module([3, 4], np.random.default_rng(0), per_neuron=False)
+    weights = dict(module.weights) | {f"l0.{name}": np.float32(value).reshape(())}
+    with pytest.raises(qsc.QscError, match=word) as caught:
+        qsc.compile(module.with_(weights=weights), target="nir", verify=False)
+    assert caught.value.exit_code == 3
+
+
+def test_quantised_weights_reach_the_file():
+    module = scan_module([4, 6, 3], np.random.default_rng(2))
+    x = np.random.default_rng(1).normal(0.5, 1, (6, 4)).astype(np.float32)
+    bundle = qsc.compile(module, target="nir", calibration=[x], bits=4)
+    nodes = nir.read(io.BytesIO(artifact(bundle))).nodes
+    for node in nodes.values():
+        if isinstance(node, nir.Affine):
+            for row in node.weight:
+                assert len(np.unique(np.abs(row[row != 0]))) <= 8
+    assert bundle.costs["weight_bits"] == 8
+
+
+def test_time_constants_come_back_as_decays():
+    decays = np.linspace(0.75, 0.999, 5001).astype(np.float32)
+    assert np.array_equal(1 - DT / time_constant(decays), decays)
+    # Below, float32 holds no tau whose way back is every decay.
+    low = np.linspace(0.0, 0.75, 5001).astype(np.float32)
+    assert np.abs((1 - DT / time_constant(low)) - low).max() <= 2**-24
+
+
+def test_a_cycle_is_refused():
+    from qsc.backends.nir.simulate import run_graph
+
+    one = np.ones(2, np.float32)
+    nodes = {
+        "input": nir.Input({"input": np.array([2])}),
+        "lif": nir.LIF(one, one, 0 * one, one, 0 * one),
+        "back": nir.Linear(np.eye(2, dtype=np.float32)),
+        "output": nir.Output({"output": np.array([2])}),
+    }
+    edges = [("input", "lif"), ("lif", "back"), ("back", "lif"), ("lif", "output")]
+    with pytest.raises(ValueError, match="cycle"):
+        run_graph(nir.NIRGraph(nodes, edges), 2, DT, torch.zeros(1, 2), sequence=False)
+
+
+def test_a_residual_connection_is_two_edges():
+    rng = np.random.default_rng(4)
+    module = Module(
+        "residual",
+        weights={
+            "w": rng.normal(0, 1, (3, 3)).astype(np.float32),
+            "b": np.float32(0.8).reshape(()),
+            "t": np.float32(0.4).reshape(()),
+        },
+    )
+    inner = GraphBuilder(module)
+    state, x = inner.input("v", Type("f32", (DYNAMIC, 3))), inner.input("x", Type("f32", (DYNAMIC, 3)))
+    (a,) = inner.add(ops.Linear(), x, inner.weight("w"))
+    (total,) = inner.add(ops.Add(), a, x)
+    spike, after = inner.add(ops.Leaky(reset="zero"), total, state, inner.weight("b"), inner.weight("t"))
+    outer = GraphBuilder(module)
+    given = outer.input("x", Type("f32", (DYNAMIC, 3)))
+    (zero,) = outer.add(ops.Constant(0.0, (DYNAMIC, 3)), given)
+    results = outer.add(ops.Scan(STEPS, inner.graph(after, spike), 1, 0), zero, given)
+    module = module.with_(graph=outer.graph(results[-1]))
+    x_values = rng.normal(0.5, 1, (7, 3)).astype(np.float32)
+    bundle = qsc.compile(module, target="nir", calibration=[x_values], strict=True)
+    graph = nir.read(io.BytesIO(artifact(bundle)))
+    assert sum(1 for _, end in graph.edges if type(graph.nodes[end]).__name__ == "LIF") == 2
+    assert np.array_equal(bundle.run(x_values), bundle.run(x_values, importer="snntorch"))
