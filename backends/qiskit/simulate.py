@@ -26,8 +26,12 @@ from .settings import Setting, constants, flip_readout, group, outcome_bits
 STATEVECTOR_QUBITS = 24
 """Up to this many simulated qubits a state is kept as a vector, beyond it as a matrix product."""
 
-DENSITY_QUBITS = 10
-"""Up to this many simulated qubits noise is computed exactly on a density matrix, beyond it by sampled trajectories."""
+DENSITY_QUBITS = 12
+"""Up to this many simulated qubits noise is computed exactly, on a density matrix of 4^n numbers. Fewer shots than 2^n
+are cheaper as sampled trajectories."""
+
+SMALL_QUBITS = 8
+"""Up to this many simulated qubits the density matrix is the cheaper one for any number of shots."""
 
 TABLE_BITS = 14
 """Up to this many measured bits all outcome probabilities are computed, beyond it outcomes are sampled."""
@@ -163,6 +167,8 @@ class Runner:
         circuit = self._with_basis(setting) if setting else self.compact.circuit
         physical = setting.qubits if setting else self.pub.measured
         limit = DENSITY_QUBITS if noise else STATEVECTOR_QUBITS
+        if noise and shots is not None:
+            limit = min(limit, max(SMALL_QUBITS, shots.bit_length() - 1))
         prepared = self._readable(circuit, setting)
         if prepared and prepared[0].num_qubits <= limit and len(physical) <= TABLE_BITS:
             yield from self._tables(*prepared, physical, shots)
@@ -240,6 +246,7 @@ class Runner:
         self.facts.method = method
         self.facts.simulated_qubits = circuit.num_qubits
         model = self._noise(circuit) if self.options.noise else None
+        # Aer's shot branching would be faster for noisy shots, but its results with bound parameters are wrong.
         simulator = AerSimulator(method=method, noise_model=model, max_parallel_experiments=0)
         wanted = circuit.parameters
         columns = [(k, p) for k, p in enumerate(self.compact.expressions.parameters) if p in wanted]
