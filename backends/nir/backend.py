@@ -97,7 +97,7 @@ def write_graph(plan: Plan) -> bytes:
     last = next(node for name, node in plan.nodes.items() if (name, OUTPUT) in plan.edges)
     nodes[OUTPUT] = nir.Output(output_type={"output": np.array(last.shape)})
     graph = nir.NIRGraph(nodes=nodes, edges=plan.edges, metadata={"dt": DT, "time_steps": plan.steps})
-    buffer = io.BytesIO()
+    buffer: Any = io.BytesIO()  # nir hands it to h5py, which takes open files too
     nir.write(buffer, graph, compression_opts=1)
     return buffer.getvalue()
 
@@ -106,7 +106,8 @@ def read_graph(data: bytes) -> Any:
     """The `nir.NIRGraph` of a .nir file, its types checked."""
     import nir
 
-    return nir.read(io.BytesIO(data))
+    buffer: Any = io.BytesIO(data)
+    return nir.read(buffer)
 
 
 def _meta(plan: Plan) -> bytes:

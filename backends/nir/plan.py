@@ -237,22 +237,22 @@ def make_plan(body: Graph, module: Module, constant: Callable[[Value, Graph], np
     constant: the array of a value that depends on weights alone, else None. Raises TargetError with every neuron or
     layer whose parameters NIR cannot take.
     """
-    scan = next(n for n in body.nodes if isinstance(n.op, Scan))
+    scan, op = next((n, n.op) for n in body.nodes if isinstance(n.op, Scan))
     (outer,) = body.inputs
-    sequence = outer in scan.operands[scan.op.carried : scan.op.carried + scan.op.sequences]
+    sequence = outer in scan.operands[op.carried : op.carried + op.sequences]
     shape = outer.type.shape[2:] if sequence else outer.type.shape[1:]
-    plan = Plan(scan.op.steps, sequence, shape)
+    plan = Plan(op.steps, sequence, shape)
     lowering = _Lowering(plan, constant)
     lowering.sources[outer.name] = (INPUT,)
     lowering.walk([n for n in body.nodes if n is not scan], body)
-    for inside, given in zip(scan.op.body.inputs, scan.operands, strict=True):
+    for inside, given in zip(op.body.inputs, scan.operands, strict=True):
         if given.is_weight:
             lowering.alias[inside.name] = given
         elif given.name in lowering.sources:
             lowering.sources[inside.name] = lowering.sources[given.name]
-    lowering.walk(scan.op.body.nodes, scan.op.body)
+    lowering.walk(op.body.nodes, op.body)
     used = {v.name for v in body.outputs}
-    stacked = zip(scan.results[scan.op.carried :], scan.op.body.outputs[scan.op.carried :], strict=True)
+    stacked = zip(scan.results[op.carried :], op.body.outputs[op.carried :], strict=True)
     (spikes,) = (inside for result, inside in stacked if result.name in used)
     plan.edges += [(source, OUTPUT) for source in lowering.sources[spikes.name]]
     if lowering.faults:
