@@ -14,12 +14,15 @@ from . import registry
 from .passes.base import Pass
 
 PIPELINES: dict[str, tuple[str, ...]] = {
-    "quantum": ("fold-batchnorm", "quantize-weights?", "bake-weights", "cancel-gates", "light-cone", "partition"),
+    "quantum": ("quantize-weights?", "bake-weights", "cancel-gates", "light-cone", "partition"),
     "neuromorphic": ("fold-batchnorm", "quantize-weights?", "partition"),
     "sfq": ("simplify-logic", "map-rsfq", "balance-paths", "insert-splitters", "partition"),
-    "host": ("fold-batchnorm", "quantize-weights?"),
+    "host": ("quantize-weights?",),
 }
-"""Target kind -> pass names in order. A name with `?` runs only where one of its options is set."""
+"""Target kind -> pass names in order. A name with `?` runs only where one of its options is set.
+
+fold-batchnorm rounds the folded weights to the model's float32, so it runs only where the device has no batch norm.
+"""
 
 _ITEM = re.compile(r"\s*([A-Za-z][\w-]*)\s*(?:\{([^{}]*)\})?\s*(?:,|$)")
 

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from html import escape
 from typing import TYPE_CHECKING
 
+from .passes.partition import HOST_NOTE
+
 if TYPE_CHECKING:
     from .bundle import Bundle
 
@@ -36,8 +38,16 @@ def _lines(bundle: Bundle) -> Iterator[str]:
     yield f"inputs:  {'; '.join(m['inputs'])}"
     yield f"outputs: {'; '.join(m['outputs'])}"
     yield "passes:  " + (", ".join(m["passes"]) or "none")
+    host: dict[str, int] = {}
     for remark in m["remarks"]:
-        yield f"  {remark['text']}" + (f"  [{remark['place']}]" if remark["place"] else "")
+        before, note, rest = remark["text"].partition(HOST_NOTE)
+        if note:
+            host[rest] = host.get(rest, 0) + 1
+        else:
+            yield f"  {before}" + (f"  [{remark['place']}]" if remark["place"] else "")
+    if host:
+        yield "on the host:"
+        yield from (f"  {reason}" + (f" ({count} times)" if count > 1 else "") for reason, count in host.items())
     for name, costs in m["costs_by_op"].items():
         yield f"artifact {name}:"
         yield from (f"  {key:<22}{show_cost(key, value)}" for key, value in costs.items())
