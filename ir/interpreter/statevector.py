@@ -65,6 +65,9 @@ def _run(circuit: Circuit, values: Values, read: Callable[[Plan, Bound], Tensor]
     part = max(1, CHUNK >> circuit.num_qubits)
     if batched.any() and batch > part and not (torch.is_grad_enabled() and bound.data.requires_grad):
         return torch.cat([read(plan, Bound(bound.shared, piece)) for piece in bound.data.split(part, dim=1)])
+    if batch == 0:
+        # Reshaping needs a column: one at zero, that the result then leaves out.
+        return read(plan, Bound(bound.shared, bound.data.new_zeros(len(bound.data), 1)))[:0]
     out = read(plan, bound)
     return out if out.shape[0] == batch else out.expand(batch, -1)
 
