@@ -105,7 +105,9 @@ class QiskitBackend:
         arrays = [module.weights[v.weight_name] if v.is_weight else np.asarray(known[v.name]) for v in node.operands]
         variables, batched = pub.flatten(arrays)
         runner = Runner(circuit, pub, pub.bind(variables), options)
-        if isinstance(op, Expectation):
+        if not len(variables):
+            out = np.zeros((0, *node.results[0].type.shape[1:]))
+        elif isinstance(op, Expectation):
             out = runner.expectations()
         else:
             out = runner.samples(op.shots) if isinstance(op, Samples) else runner.probabilities()
@@ -232,6 +234,9 @@ def _notes(routed: routing.Routed, pub: Pub, dropped_rzz: bool) -> tuple[str, ..
         "qubits in use",
         f"{len(pub.parameters)} parameters, one a distinct angle; the best of {routing.CANDIDATES} placements",
     ]
+    broken = sorted({name for name, _, _, error in pub.calibration.operations if error is not None and error >= 1.0})
+    if broken:
+        notes.append(f"the calibration of {pub.device} gives {' and '.join(broken)} an error 1 on some of these qubits")
     if dropped_rzz:
         notes.append(f"rzz of {pub.device} is not used: it takes angles from 0 to pi/2, which bound angles may exceed")
     return tuple(notes)

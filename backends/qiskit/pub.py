@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -104,7 +105,7 @@ class Pub:
                 )
             if batched:
                 sizes.add(len(array))
-            flat = array.astype(np.float64).reshape(len(array) if batched else 1, -1)
+            flat = array.astype(np.float64).reshape(len(array) if batched else 1, prod(shape))
             if not np.isfinite(flat).all():
                 raise InputError.of("R0001", f"angle input {name} of circuit {self.circuit} is not finite everywhere")
             columns.append(flat)

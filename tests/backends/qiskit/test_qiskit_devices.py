@@ -1,0 +1,97 @@
+"""Finding devices."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from qsc.backends.extras import need
+from qsc.backends.qiskit import devices
+from qsc.backends.qiskit.described import target_from_table
+from qsc.ir import InputError, MissingError
+
+
+def test_every_snapshot_of_the_provider_is_listed():
+    from qiskit_ibm_runtime import fake_provider
+
+    classes = [c for c in vars(fake_provider).values() if isinstance(c, type)]
+    known = {c.backend_name for c in classes if getattr(c, "backend_name", None)}
+    listed = [name for name, _ in devices.names()]
+    assert {name for name in listed if name.startswith("fake_")} == known
+    assert len(known) >= 60
+    assert listed[:4] == ["line:N", "grid:RxC", "heavy-hex:D", "all:N"]
+    assert ("fake_torino", "133 qubits, calibration snapshot of an IBM device") in devices.names()
+
+
+def test_listing_imports_no_sdk():
+    script = (
+        "import sys; from qsc.backends.qiskit.devices import find, names; names(); find('nope');"
+        "print(*(m for m in sys.modules if m.split('.')[0].startswith('qiskit')))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "qubits", "links"),
+    [
+        ("line:1", 1, 0),
+        ("line:8", 8, 7),
+        ("grid:4x4", 16, 24),
+        ("heavy-hex:5", 57, 64),
+        ("all:20", 20, 190),
+        ("fake_nairobi", 7, 6),
+        ("fake_torino", 133, 150),
+    ],
+)
+def test_devices_are_what_their_name_says(name, qubits, links):
+    target = devices.find(name)
+    assert target is not None
+    assert (target.name, target.kind, target.backend) == (name, "quantum", "qiskit")
+    assert target.limits["qubits"] == qubits
+    assert len({frozenset(pair) for pair in target.data["coupling"]}) == links
+    assert {"rz", "sx", "x", "measure"} <= set(target.native_ops)
+    errors = target.data["median_errors"]
+    assert bool(errors) == name.startswith("fake_")
+    assert all(0 <= e < 0.1 for e in errors.values())
+
+
+@pytest.mark.parametrize("name", ["torino", "fake_nothing", "rsfq", "line", "ring:5"])
+def test_other_names_are_not_devices(name):
+    assert devices.find(name) is None
+
+
+def test_wrong_sizes(golden):
+    faults = []
+    for name in ("line:x", "line:0", "grid:4", "heavy-hex:4", "all:5000", "line:-3"):
+        with pytest.raises(InputError) as caught:
+            devices.find(name)
+        faults.append(str(caught.value))
+    golden("device_sizes.err", "\n".join(faults) + "\n")
+
+
+def test_a_missing_extra_is_named():
+    with pytest.raises(MissingError) as caught:
+        need("no_such_sdk.part", "qiskit")
+    assert caught.value.exit_code == 4
+    assert 'pip install "qsc[qiskit]"' in str(caught.value)
+
+
+TABLE = {"backend": "qiskit", "qubits": 3, "basis": ["rz", "sx", "x", "cz"], "coupling": [[0, 1], [1, 2]]}
+
+
+def test_a_described_device():
+    target = target_from_table(TABLE | {"name": "mine", "two_qubit_error": 0.01, "readout_error": 0.02}, Path("c.toml"))
+    assert (target.name, target.limits["qubits"]) == ("mine", 3)
+    assert target.data["median_errors"] == {"cz": 0.01, "measure": 0.02}
+    assert target.data["coupling"] == [[0, 1], [1, 0], [1, 2], [2, 1]]
+    assert target_from_table(TABLE, Path("chips/c.toml")).name == "c"
+
+
+def test_a_wrong_description_names_every_fault(golden):
+    table = {"qubit": 3, "basis": ["rz", "szz"], "coupling": [[0, 0]], "readout_error": 2}
+    with pytest.raises(InputError) as caught:
+        target_from_table(table, Path("chip.toml"))
+    golden("described_device.err", str(caught.value) + "\n")
