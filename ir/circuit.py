@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -274,8 +274,8 @@ def split_groups(ptr: np.ndarray, data: np.ndarray) -> Iterator[tuple[int, ...]]
 
 def join_groups(groups: Sequence[Sequence[int]]) -> tuple[np.ndarray, np.ndarray]:
     ptr = np.zeros(len(groups) + 1, np.int32)
-    np.cumsum([len(g) for g in groups], out=ptr[1:])
-    return np.fromiter((v for g in groups for v in g), np.int32, int(ptr[-1])), ptr
+    np.cumsum(list(map(len, groups)), out=ptr[1:])
+    return np.fromiter(chain.from_iterable(groups), np.int32, int(ptr[-1])), ptr
 
 
 def _renumber(table: tuple, column: np.ndarray) -> tuple[tuple, np.ndarray]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
@@ -161,13 +161,14 @@ def _named(reference: Reference, scope: Scope) -> Affine:
     first, shape = scope.arrays[name]
     if len(reference.indices) != len(shape):
         raise Wrong("P0005", _index_message(name, shape, len(reference.indices)), reference.span)
+    given: list[int] = []
     for k, (index, size) in enumerate(zip(reference.indices, shape, strict=True)):
         at = single(index, scope)
         if not 0 <= at < size:
             help = f"dimension {k + 1} of {name} has the indices 0 to {size - 1}" if size else f"{name} is empty"
             raise Wrong("P0004", f"{name} has no index {at}", index.span, help)
-        first += at * _stride(shape[k + 1 :])
-    return Affine.variable(first)
+        given.append(at)
+    return Affine.variable(first + flat_index(given, shape))
 
 
 def single(index: Index, scope: Scope) -> int:
@@ -177,11 +178,12 @@ def single(index: Index, scope: Scope) -> int:
     return integer(index, scope)
 
 
-def _stride(sizes: tuple[int, ...]) -> int:
-    out = 1
-    for size in sizes:
-        out *= size
-    return out
+def flat_index(index: Sequence[int], shape: Sequence[int]) -> int:
+    """The number of an element, row-major."""
+    number = 0
+    for at, size in zip(index, shape, strict=True):
+        number = number * size + at
+    return number
 
 
 def _index_message(name: str, shape: tuple[int, ...], given: int) -> str:

@@ -85,7 +85,7 @@ def _lines(block: NetlistBlock, runs: Sequence[CellsRun]) -> Iterator[Line]:
             yield _line(item)
             continue
         run = runs[item.number]
-        for k, (indent, outputs, cell, inputs) in enumerate(run.fields):
+        for k, (indent, outputs, cell, inputs, _) in enumerate(run.fields):
             given = tuple(inputs.split(", ")) if inputs else ()
             yield tuple(outputs.split(", ")), cell, given, run.lines[k], len(indent) + 1, _later(run, k)
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator
 from fractions import Fraction
-from typing import Any, TypeVar
+from operator import lt
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +20,7 @@ from ...ir.angles import Row, make_row
 from ...ir.cells import CELL_CODES
 from ...ir.gates import GATES, OPCODES
 from .columns import Columns
-from .expressions import Scope, condition, evaluate
+from .expressions import Scope, condition, evaluate, flat_index
 from .faults import Wrong
 from .parser import parse
 from .syntax import CellLine, Statement
@@ -28,37 +29,35 @@ GATE_MARK, CELL_MARK = "\x01", "\x02"
 """A run's number follows. A text that has these characters of its own is refused before."""
 
 SHORTEST_RUN = 4
-_NUMBER = r"[0-9]{1,40}(?:\.[0-9]{1,40})?(?:[eE][+-]?[0-9]{1,4})?"
-_NAME = r"(?!pi\b)[A-Za-z_][A-Za-z0-9_]*(?:\[[0-9]{1,9}(?:,[0-9]{1,9})*\])?"
-_TERM = rf"(?:[0-9]{{1,20}}\*)?pi(?:/[0-9]{{1,20}})?|{_NUMBER}(?:\*{_NAME})?|{_NAME}"
+# Possessive quantifiers (`++`, `?+`) keep the engine from trying again what cannot match otherwise.
+_NUMBER = r"[0-9]{1,40}+(?:\.[0-9]{1,40}+)?+(?:[eE][+-]?[0-9]{1,4}+)?+"
+_NAME = r"(?!pi\b)[A-Za-z_][A-Za-z0-9_]*+(?:\[[0-9]{1,9}(?:,[0-9]{1,9})*\])?"
+_TERM = rf"{_NUMBER}(?:\*{_NAME})?|(?:[0-9]{{1,20}}\*)?pi(?:/[0-9]{{1,20}})?|{_NAME}"
 _ANGLE = rf"-?(?:{_TERM})(?: [+-] (?:{_TERM}))*"
 _BIT = r"!*c\[[0-9]{1,9}\]"
-_BLANK = r"[ \t]*(?:#[^\n]*)?\r?"
+_TAIL = r"[ \t]*+(?:#[^\n]*+)?\r?$"
 _GATE_LINE = re.compile(
-    r"([ \t]*)"
-    r"(?:([a-z][a-z0-9]*)"
-    rf'(?:\((?:"([IXYZ]*)", )?({_ANGLE}(?:, {_ANGLE})*)\))?'
+    r"^(?:([ \t]*+)([a-z][a-z0-9]*+)"
+    rf'(?:\((?:"([IXYZ]*+)", )?({_ANGLE}(?:, {_ANGLE})*)\))?'
     r" (q\[[0-9]{1,9}\](?:, ?q\[[0-9]{1,9}\])*)"
     r"(?: -> c\[([0-9]{1,9})\])?"
-    rf"(?: if ({_BIT}(?: [&|^] {_BIT})*))?;)?"
-    rf"{_BLANK}"
+    rf"(?: if ({_BIT}(?: [&|^] {_BIT})*))?;{_TAIL}|([^\n]*)$)",
+    re.MULTILINE,
 )
-_NET = r"[A-Za-z_][A-Za-z0-9_]*"
-_CELL_LINE = re.compile(rf"([ \t]*)(?:({_NET}(?:, {_NET})*) = ([A-Za-z0-9]+)\(((?:{_NET}(?:, {_NET})*)?)\);)?{_BLANK}")
+_NET = r"[A-Za-z_][A-Za-z0-9_]*+"
+_NETS = rf"{_NET}(?:, {_NET})*"
+_CELL_LINE = re.compile(rf"^(?:([ \t]*+)({_NETS}) = ([A-Za-z0-9]++)\(((?:{_NETS})?)\);{_TAIL}|([^\n]*)$)", re.MULTILINE)
 _DIGITS = re.compile(r"[0-9]+")
-_SIGN = re.compile(r" ([+-]) ")
-_ONE_TERM = re.compile(
-    r"(?:([0-9]+)\*)?(pi)(?:/([0-9]+))?"
-    rf"|(?:({_NUMBER})(?:\*|\Z))?(?:([A-Za-z_][A-Za-z0-9_]*)(?:\[([0-9,]+)\])?)?"
-)
 
-GateFields = tuple[str, str, str | None, str | None, str, str | None, str | None]
-CellFields = tuple[str, str, str, str]
+GateFields = tuple[str, str, str, str, str, str, str, str]
+"""Indent, gate, letters, angles, qubits, bit, condition of a plain gate line; of any other line all of it, last."""
+
+CellFields = tuple[str, str, str, str, str]
+"""Indent, outputs, cell, inputs of a plain cell line; of any other line all of it, last."""
 
 
 class GateRun:
-    """Consecutive plain gate lines: the fields of each (indent, gate, letters, angles, qubits, bit, condition) and its
-    line number in the text."""
+    """Consecutive plain gate lines: the fields of each, and its line number in the text."""
 
     def __init__(self, fields: list[GateFields], lines: list[int], text: list[str]) -> None:
         self.fields = fields
@@ -78,7 +77,7 @@ class GateRun:
 
 
 class CellsRun:
-    """Consecutive plain cell lines: the fields of each (indent, outputs, cell, inputs) and its line number."""
+    """Consecutive plain cell lines: the fields of each, and its line number in the text."""
 
     def __init__(self, fields: list[CellFields], lines: list[int], text: list[str]) -> None:
         self.fields = fields
@@ -91,9 +90,6 @@ class CellsRun:
         return parse("\n" * (line - 1) + self._text[line - 1], "cell")
 
 
-AnyRun = TypeVar("AnyRun", GateRun, CellsRun)
-
-
 class Mask:
     """The text with its runs taken out."""
 
@@ -101,8 +97,16 @@ class Mask:
         self.lines = text.split("\n")
         self._masked = list(self.lines)
         self._places: dict[str, list[int]] = {}
-        self.gates = self._take(GateRun, _GATE_LINE, 1, OPCODES, GATE_MARK)
-        self.cells = self._take(CellsRun, _CELL_LINE, 2, CELL_CODES, CELL_MARK)
+        self.gates: list[GateRun] = []
+        self.cells: list[CellsRun] = []
+        if "circuit" in text:
+            for fields, numbers in self._runs(_GATE_LINE.findall(text), 1, OPCODES):
+                self._take(f"{GATE_MARK}{len(self.gates)}", numbers)
+                self.gates.append(GateRun(fields, numbers, self.lines))
+        if "netlist" in text:
+            for fields, numbers in self._runs(_CELL_LINE.findall(text), 2, CELL_CODES):
+                self._take(f"{CELL_MARK}{len(self.cells)}", numbers)
+                self.cells.append(CellsRun(fields, numbers, self.lines))
 
     @property
     def text(self) -> str:
@@ -114,37 +118,27 @@ class Mask:
         for line in self._places[mark]:
             self._masked[line - 1] = self.lines[line - 1]
 
-    def _take(
-        self, kind: type[AnyRun], pattern: re.Pattern[str], key: int, known: Container[str], mark: str
-    ) -> list[AnyRun]:
-        """The runs of lines that match the pattern and whose field `key` is known. Blank lines may lie between."""
-        runs: list[AnyRun] = []
-        fields: list[Any] = []
+    def _take(self, mark: str, numbers: list[int]) -> None:
+        self._places[mark] = numbers
+        for line in numbers:
+            self._masked[line - 1] = ""
+        self._masked[numbers[0] - 1] = mark
+
+    @staticmethod
+    def _runs(lines: list[tuple[str, ...]], key: int, known: Container[str]) -> Iterator[tuple[list[Any], list[int]]]:
+        """The runs of lines whose field `key` is known: (their fields, their numbers). Blank lines may lie between."""
+        fields: list[tuple[str, ...]] = []
         numbers: list[int] = []
-
-        def close() -> None:
-            if len(fields) >= SHORTEST_RUN:
-                name = f"{mark}{len(runs)}"
-                runs.append(kind(fields.copy(), numbers.copy(), self.lines))
-                self._places[name] = runs[-1].lines
-                for line in numbers:
-                    self._masked[line - 1] = ""
-                self._masked[numbers[0] - 1] = name
-            fields.clear()
-            numbers.clear()
-
-        for number, match in enumerate(map(pattern.fullmatch, self.lines), 1):
-            if match is None:
-                close()
-                continue
-            groups = match.groups()
-            if groups[key] in known:
-                fields.append(groups)
+        for number, line in enumerate(lines, 1):
+            if line[key] in known:
+                fields.append(line)
                 numbers.append(number)
-            elif groups[key] is not None:
-                close()
-        close()
-        return runs
+            elif fields and (line[key] or line[-1].strip()[:1] not in ("", "#")):
+                if len(fields) >= SHORTEST_RUN:
+                    yield fields, numbers
+                fields, numbers = [], []
+        if len(fields) >= SHORTEST_RUN:
+            yield fields, numbers
 
 
 # Gate runs -> columns
@@ -156,32 +150,32 @@ _WRONG = -2
 
 def take_run(run: GateRun, columns: Columns, scope: Scope, num_qubits: int, num_clbits: int) -> Iterator[int]:
     """Append the lines of a run. Yields, in its turn, the number of every line with a fault, which it leaves out."""
-    indents, names, letters, angles, qubits, bits, conditions = zip(*run.fields, strict=True)
+    indents, names, letters, angles, qubits, bits, conditions, _ = zip(*run.fields, strict=True)
     wires = {text: tuple(map(int, _DIGITS.findall(text))) for text in set(qubits)}
     arity = {text: _arity(group, num_qubits) for text, group in wires.items()}
-    rows = {text: _angle_rows(text, columns, scope) for text in dict.fromkeys(angles)}
+    rows = _Angles(columns, scope).rows(angles)
     counts = {text: _WRONG if group is None else len(group) for text, group in rows.items()}
     when = {text: _condition(text, columns, num_clbits) for text in dict.fromkeys(conditions)}
-    opcode = [OPCODES[name] for name in names]
-    condition_column = [when[text] for text in conditions]
+    targets = {text: (int(text),) if text else () for text in set(bits)}
 
+    opcode = [OPCODES[name] for name in names]
     codes = np.array(opcode)
     sizes = np.array([arity[text] for text in qubits])
     good = (sizes > 0) & ((_QUBITS[codes] < 0) | (sizes == _QUBITS[codes]))
     good &= np.array([counts[text] for text in angles]) == _ANGLES[codes]
+    condition_column = [when[text] for text in conditions]
     good &= np.array(condition_column) != _WRONG
-    lengths = np.array([-1 if text is None else len(text) for text in letters])
-    good &= lengths == np.where(codes == OPCODES["pauli"], sizes, -1)
-    targets = np.array([-1 if text is None else int(text) for text in bits])
-    measured = codes == OPCODES["measure"]
-    good &= np.where(measured, (targets >= 0) & (targets < num_clbits), targets < 0)
+    lengths = np.array(list(map(len, letters)))
+    good &= lengths == np.where(codes == OPCODES["pauli"], sizes, 0)
+    fits = {text: 0 if not group else 1 if group[0] < num_clbits else _WRONG for text, group in targets.items()}
+    good &= np.array([fits[text] for text in bits]) == (codes == OPCODES["measure"])
 
     def append(start: int, stop: int) -> None:
         columns.opcode += opcode[start:stop]
         columns.wires += [wires[text] for text in qubits[start:stop]]
         columns.angle_rows += [rows[text] or () for text in angles[start:stop]]
-        columns.clbits += [() if text is None else (int(text),) for text in bits[start:stop]]
-        columns.payload += [columns.payload_of(text) for text in letters[start:stop]]
+        columns.clbits += [targets[text] for text in bits[start:stop]]
+        columns.payload += [columns.payload_of(text) if text else -1 for text in letters[start:stop]]
         columns.condition += condition_column[start:stop]
         columns.line += run.lines[start:stop]
         columns.column += [len(text) + 1 for text in indents[start:stop]]
@@ -199,8 +193,8 @@ def _arity(group: tuple[int, ...], num_qubits: int) -> int:
     return len(group) if max(group) < num_qubits and len(set(group)) == len(group) else _WRONG
 
 
-def _condition(text: str | None, columns: Columns, num_clbits: int) -> int:
-    if text is None:
+def _condition(text: str, columns: Columns, num_clbits: int) -> int:
+    if not text:
         return -1
     try:
         return columns.condition_of(condition(parse(text, "expression"), Scope(), num_clbits))
@@ -208,68 +202,72 @@ def _condition(text: str | None, columns: Columns, num_clbits: int) -> int:
         return _WRONG
 
 
-def _angle_rows(text: str | None, columns: Columns, scope: Scope) -> tuple[int, ...] | None:
-    """The rows of the angles in a list; None where one is wrong."""
-    if text is None:
-        return ()
-    try:
-        return tuple(columns.angles.add(_plain_angle(part, scope)) for part in text.split(", "))
-    except (Wrong, OverflowError):
-        return None
+class _Angles:
+    """Reads angle texts: numbers at once, sums of plain terms by hand, everything else by the grammar."""
 
+    def __init__(self, columns: Columns, scope: Scope) -> None:
+        self.intern = columns.angles.add
+        self.scope = scope
+        self.variables: dict[str, int | None] = {}
 
-def _plain_angle(text: str, scope: Scope) -> Row:
-    """One angle: a number at once, a sum of plain terms by hand, everything else by the grammar."""
-    if text[-1].isdigit() and (text[0].isdigit() or text[1].isdigit()):
-        try:
-            value = float(text)
-        except ValueError:
-            pass
-        else:
+    def rows(self, texts: Iterable[str]) -> dict[str, tuple[int, ...] | None]:
+        """Text of a list of angles -> its rows; None where one is wrong."""
+        out: dict[str, tuple[int, ...] | None] = {}
+        for text in dict.fromkeys(texts):
+            try:
+                if not text:
+                    out[text] = ()
+                elif ", " in text:
+                    out[text] = tuple([self.intern(self.row(part)) for part in text.split(", ")])
+                else:
+                    out[text] = (self.intern(self.row(text)),)
+            except (Wrong, OverflowError):
+                out[text] = None
+        return out
+
+    def row(self, text: str) -> Row:
+        """The row of one angle."""
+        if text[-1] in "0123456789" and text[0] in "-0123456789":
+            try:
+                value = float(text)
+            except ValueError:
+                value = math.inf  # a sum that ends in a number, perhaps
             if math.isfinite(value):
                 return (0, 1, value + 0.0, ())
-    row = _plain_sum(text, scope)
-    return evaluate(parse(text, "expression"), scope).row() if row is None else row
+        row = self._sum(text)
+        return evaluate(parse(text, "expression"), self.scope).row() if row is None else row
 
-
-def _plain_sum(text: str, scope: Scope) -> Row | None:
-    """The row of a sum of distinct terms; None where it is not one, or something in it is wrong."""
-    negative = text.startswith("-")
-    parts = _SIGN.split(text[negative:])
-    pi_multiple, offset, terms = Fraction(0), 0.0, dict[int, float]()
-    for sign, part in zip(["-" if negative else "+", *parts[1::2]], parts[::2], strict=True):
-        match = _ONE_TERM.fullmatch(part)
-        if match is None:
+    def _sum(self, text: str) -> Row | None:
+        """The row of a sum of distinct terms; None where it is not one, or something in it is wrong."""
+        pi_multiple: Fraction | int = 0
+        offset, terms = 0.0, dict[int, float]()
+        for part in text.replace(" - ", " + -").split(" + "):
+            sign, body = (-1, part[1:]) if part[0] == "-" else (1, part)
+            factor, _, name = body.rpartition("*")
+            if name[:2] == "pi" and name[2:3] in ("", "/"):
+                divisor = int(name[3:] or 1)
+                if pi_multiple or not divisor:
+                    return None
+                pi_multiple = Fraction(sign * int(factor or 1), divisor)
+            elif name[0] in "0123456789":
+                if offset:
+                    return None
+                offset = sign * float(name)
+            else:
+                variable = self._variable(name)
+                if variable is None or variable in terms:
+                    return None
+                terms[variable] = sign * float(factor or 1)
+        if not all(map(math.isfinite, (offset, *terms.values()))):
             return None
-        size, pi, divisor, number, name, index = match.groups()
-        direction = -1 if sign == "-" else 1
-        if pi:
-            if pi_multiple or (divisor and not int(divisor)):
-                return None
-            pi_multiple = Fraction(direction * int(size or 1), int(divisor or 1))
-        elif name is None:
-            if offset:
-                return None
-            offset = direction * float(number)
-        else:
-            variable = _variable(name, index, scope)
-            if variable is None or variable in terms:
-                return None
-            terms[variable] = direction * float(number or 1)
-    if not all(map(math.isfinite, (offset, *terms.values()))):
-        return None
-    return make_row(pi_multiple, offset, terms.items())
+        return make_row(pi_multiple, offset, terms.items())
 
-
-def _variable(name: str, index: str | None, scope: Scope) -> int | None:
-    """The number of an angle variable; None where there is none."""
-    if name not in scope.arrays:
-        return None
-    first, shape = scope.arrays[name]
-    at = [int(k) for k in index.split(",")] if index else []
-    if len(at) != len(shape) or any(k >= size for k, size in zip(at, shape, strict=True)):
-        return None
-    number = 0
-    for k, size in zip(at, shape, strict=True):
-        number = number * size + k
-    return first + number
+    def _variable(self, text: str) -> int | None:
+        """The number of the angle variable `name` or `name[index,...]`; None where there is none."""
+        if text not in self.variables:
+            name, _, index = text.partition("[")
+            first, shape = self.scope.arrays.get(name, (0, None))
+            at = tuple(map(int, index[:-1].split(","))) if index else ()
+            there = shape is not None and len(at) == len(shape) and all(map(lt, at, shape))
+            self.variables[text] = first + flat_index(at, shape) if there and shape is not None else None
+        return self.variables[text]
