@@ -4,8 +4,8 @@ One sweep in time linear in the number of gates. On every wire the gates since t
 group is a run of neighbours that share a Pauli letter on that wire (`Gate.axes`), so the gates of one group commute
 there. A new gate can be moved next to an earlier one on the same wires exactly when both lie in the top group of every
 wire, and one dictionary look-up finds that gate. What cancels leaves its groups, an empty group uncovers the one below,
-and so cascades (h x x h) need no second sweep. Rotations about commuting Pauli products on the same wires (rxx, ryy,
-rzz) are also looked for a few groups below the top.
+and so cascades (h x x h) need no second sweep. A rotation about a Pauli product (rxx, ryy, rzz) also looks a few groups
+below the top, under rotations about commuting products on the same wires.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ _LETTERS = {"X": 1, "Y": 2, "Z": 3}
 _OWN_LETTER = 4
 """Where a gate has no Pauli letter on a wire, its class number plus this stands for one: it commutes with nothing."""
 _LOOK_BELOW = 4
+_MOST_SWEEPS = 10
 _PAULI, _ID, _MEASURE = OPCODES["pauli"], OPCODES["id"], OPCODES["measure"]
 _NO_FACTOR: Row = ZERO_ROW
 _TWO = Fraction(2)
@@ -67,14 +68,19 @@ def _sizes(circuit: Circuit) -> tuple[int, int]:
 
 
 def cancel(circuit: Circuit, tolerance: float = 0.0) -> Circuit:
-    """The circuit after one sweep, which is a fixpoint: the same unitary with the global phase tracked.
+    """The circuit in which nothing meets any more: the same unitary with the global phase tracked.
 
-    Gates never move across a barrier, a measurement or a reset of their qubits. Conditioned gates meet only gates with
-    the same condition while none of its bits is written between, and only where no global phase arises.
+    One sweep does it, unless a gate that hid a Pauli rotation from a later one vanished itself: then another follows,
+    ten at most. Gates never move across a barrier, a measurement or a reset of their qubits. Conditioned gates meet
+    only gates with the same condition while none of its bits is written between, and only where no global phase arises.
     """
-    sweep = _Sweep(circuit, tolerance)
-    sweep.run()
-    return sweep.result()
+    for _ in range(_MOST_SWEEPS):
+        sweep = _Sweep(circuit, tolerance)
+        sweep.run()
+        circuit = sweep.result()
+        if not sweep.uncovered:
+            break
+    return circuit
 
 
 class _Classes:
@@ -134,6 +140,16 @@ class _Kind:
     product: bool
 
 
+@dataclass(slots=True)
+class _Hidden:
+    """A Pauli rotation on top of something that it could not look below, with the groups that it is in."""
+
+    row: int
+    kind: _Kind
+    wires: tuple[int, ...]
+    groups: list[_Group]
+
+
 @dataclass(frozen=True, slots=True)
 class _Joined:
     """Two gates as one: opcode -1 for none at all; angle row; the global phase that is left over."""
@@ -165,6 +181,8 @@ class _Sweep:
         self.near_full_turn = self._near_full_turn()
         self.joined: dict[tuple[int, ...], _Joined] = {}
         self.factors: dict[Row, int] = {}
+        self.hiding: dict[int, list[_Hidden]] = {}  # number of a group -> rotations that could not look below it
+        self.uncovered = False  # whether one of them could now
 
     def _kind_of(self, opcode: int) -> _Kind | None:
         gate = GATES[opcode]
@@ -312,36 +330,69 @@ class _Sweep:
             group.count -= 1
             group.total -= other
             if not group.count:
-                _drop_last(self.stacks[wire], group)
+                del self.stacks[wire][_position(self.stacks[wire], group)]
+        for group in groups:
+            if group.number in self.hiding:
+                self._uncover(self.hiding.pop(group.number))
+
+    def _look_below(
+        self, kind: _Kind, stacks: list[list[_Group]], tops: list[int]
+    ) -> tuple[int, tuple[int, ...], list[_Group], list[int]]:
+        """Look for a rotation about the same product from positions `tops` of the stacks downwards.
+
+        Only rotations about commuting products on the same wires may lie above it. Returns the gate (-1: none), its
+        key, its groups or those that stopped the search, and the gates above it.
+        """
+        above: list[int] = []
+        groups: list[_Group] = []
+        for depth in range(min(_LOOK_BELOW, min(tops) + 1)):
+            groups = [stack[top - depth] for stack, top in zip(stacks, tops, strict=True)]
+            differing = 0
+            for group, letter in zip(groups, kind.letters, strict=True):
+                differing += group.letter != letter
+            if not differing:
+                key = self._key(kind, groups)
+                return self.latest.get(key, -1), key, groups, above
+            if differing % 2 or not self._is_one_rotation(groups):
+                break
+            above.append(groups[0].total)
+        return -1, (), groups, above
 
     def _join_below(self, k: int, kind: _Kind, wires: tuple[int, ...]) -> bool:
-        """Look under rotations about commuting Pauli products on the same wires for one about the same product."""
+        """Join a Pauli rotation into an earlier one below the top; where something hides it, remember what."""
         stacks = [self.stacks[w] for w in wires]
-        depth = min(_LOOK_BELOW, *map(len, stacks))
-        above: list[int] = []
-        for at in range(1, depth + 1):
-            groups = [stack[-at] for stack in stacks]
-            if all(g.letter == letter for g, letter in zip(groups, kind.letters, strict=True)):
-                key = self._key(kind, groups)
-                other = self.latest.get(key, -1)
-                if not above or other < 0:
-                    return False
-                return self._join_and_settle(other, k, kind, key, groups, wires, above)
-            if not self._commutes(groups, kind):
-                return False
-            above.append(groups[0].total)
-        return False
+        other, key, groups, above = self._look_below(kind, stacks, [len(stack) - 1 for stack in stacks])
+        if other >= 0:
+            return bool(above) and self._join_and_settle(other, k, kind, key, groups, wires, above)
+        self._place(k, kind, wires)
+        if groups:
+            hidden = _Hidden(k, kind, wires, [stack[-1] for stack in stacks])
+            for group in groups:
+                self.hiding.setdefault(group.number, []).append(hidden)
+        return True
 
-    def _commutes(self, groups: list[_Group], kind: _Kind) -> bool:
-        """Whether the groups hold one Pauli rotation on the same wires, and it commutes with `kind`."""
-        first = groups[0]
-        if any(g.count != 1 or g.total != first.total for g in groups) or self.conditions[first.total] >= 0:
-            return False
-        below = self.kinds[self.opcodes[first.total]]
-        if below is None or not below.product or len(below.letters) != len(groups):
-            return False
-        differing = sum(g.letter != letter for g, letter in zip(groups, kind.letters, strict=True))
-        return differing % 2 == 0
+    def _uncover(self, hidden: list[_Hidden]) -> None:
+        """See whether gates that could not look below can do so now: then another sweep joins them."""
+        for gate in hidden:
+            stacks = [self.stacks[w] for w in gate.wires]
+            tops = [_position(stack, group) for stack, group in zip(stacks, gate.groups, strict=True)]
+            if not self.keep[gate.row] or min(tops) < 0:
+                continue
+            blocking = [g for g in gate.groups if g.count > 1]
+            if not blocking and min(tops) > 0:
+                other, _, blocking, _ = self._look_below(gate.kind, stacks, [top - 1 for top in tops])
+                self.uncovered |= other >= 0
+            for group in blocking:
+                self.hiding.setdefault(group.number, []).append(gate)
+
+    def _is_one_rotation(self, groups: list[_Group]) -> bool:
+        """Whether the groups, one a wire, hold a single Pauli rotation on just these wires."""
+        row = groups[0].total
+        for group in groups:
+            if group.count != 1 or group.total != row:
+                return False
+        below = self.kinds[self.opcodes[row]]
+        return below is not None and below.product and len(below.letters) == len(groups) and self.conditions[row] < 0
 
     def _join_and_settle(
         self,
@@ -478,12 +529,12 @@ class _Sweep:
         return changed.compacted()
 
 
-def _drop_last(stack: list[_Group], group: _Group) -> None:
-    """Take `group`, which is near the top, from the stack."""
+def _position(stack: list[_Group], group: _Group) -> int:
+    """Where a group, most likely near the top, is in a stack; -1 where it is not."""
     at = len(stack) - 1
-    while stack[at] is not group:
+    while at >= 0 and stack[at] is not group:
         at -= 1
-    del stack[at]
+    return at
 
 
 def _sum(a: Row, b: Row, factor: Fraction | int = 1) -> Row:
