@@ -20,8 +20,9 @@ from torch.export.graph_signature import InputKind
 
 from ...ir import Graph, Location
 from .failures import capture_failed, run_to_failure
+from .faults import STATE, Fault, UnsupportedError
 from .layers import Found, exporting, find_layers
-from .raising import STATE, TABLE, Fault, Raiser, UnsupportedError, mutates
+from .raising import TABLE, Raiser, mutates
 
 _ATTRIBUTE = re.compile(r"self\.([\w.]+)")
 Tensors = tuple[torch.Tensor, ...]
@@ -200,19 +201,27 @@ def _is_view(node: fx.Node) -> bool:
 
 def _decomposed(program: ExportedProgram) -> ExportedProgram:
     """The program with operations that the table lacks taken apart, where that ends in operations it has."""
-    table: Any = None
-    chosen: set[Any] = {n.target for n in _unknown(program)}
-    origin = {n.name: n.target for n in program.graph.nodes}
-    if chosen:
-        table = default_decompositions()
-        chosen = {t for t in chosen if t in table}
+    unknown = {n.target for n in _unknown(program)}
+    if not unknown:
+        return program
+    table: Any = default_decompositions()
+    origin: dict[str, Any] = {n.name: n.target for n in program.graph.nodes}
+    chosen: set[Any] = {t for t in unknown if t in table}
+    barred: set[Any] = set()
+    taken = program
     while chosen:
         with torch.no_grad(), quietly():
             taken = program.run_decompositions({t: table[t] for t in chosen})
-        failed = {origin.get(name) for node in _unknown(taken) for name in _sources(node)} & chosen
-        if not failed:
+        left = _unknown(taken)
+        deeper = {n.target for n in left if n.target in table} - chosen - barred
+        failed = {origin.get(name) for node in left for name in _sources(node)} & chosen
+        if deeper:
+            chosen |= deeper
+        elif failed:
+            barred |= failed
+            chosen -= failed
+        else:
             return taken
-        chosen -= failed
     return program
 
 

@@ -14,8 +14,8 @@ import torch
 from torch import nn
 
 from ...ir import InputError, Location
+from .faults import is_user_file, short_path
 from .layers import Found
-from .raising import is_user_file, short_path
 
 _SHAPE_WORDS = re.compile(r"shape|size|dimension|mat1|channels|broadcast", re.IGNORECASE)
 

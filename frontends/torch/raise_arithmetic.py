@@ -7,7 +7,8 @@ from typing import Any
 import torch
 
 from ...ir import DYNAMIC, TypeFault, Value, ops
-from .raising import Call, Raiser, Unsupported, takes
+from .faults import Unsupported
+from .raising import Call, Raiser, takes
 
 
 def _number(item: Any) -> float | None:

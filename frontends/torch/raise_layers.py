@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...ir import DYNAMIC, Value, ops
+from .faults import Unsupported
 from .raise_shapes import pad
-from .raising import Call, Raiser, Unsupported, takes
+from .raising import Call, Raiser, takes
 
 
 def _each(item: Any, count: int) -> tuple[int, ...]:

@@ -7,7 +7,8 @@ from typing import Any
 import torch
 
 from ...ir import DYNAMIC, Value, ops
-from .raising import DTYPE_OF, Call, Raiser, Unsupported, takes
+from .faults import Unsupported
+from .raising import DTYPE_OF, Call, Raiser, takes
 
 
 @takes(

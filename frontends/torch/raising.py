@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from math import prod
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,9 +18,7 @@ from torch.export.graph_signature import InputKind, OutputKind
 from ...ir import (
     DYNAMIC,
     Circuit,
-    Diagnostic,
     Graph,
-    InputError,
     Location,
     Module,
     Node,
@@ -33,6 +29,7 @@ from ...ir import (
     ops,
 )
 from ...ir.types import FLOATS, dtype_name
+from .faults import STATE, Fault, Unsupported, UnsupportedError, foreign_layer, source_location
 from .layers import Found
 
 Result = Any
@@ -47,23 +44,6 @@ DTYPE_OF = {
     torch.int64: "i64",
     torch.bool: "bit",
 }
-FOREIGN = ("torch", "snntorch", "norse", "spikingjelly", "sinabs", "rockpool", "pennylane", "qiskit_machine_learning")
-"""Packages whose layers are named in a diagnostic about one of their operations."""
-_FRAME = re.compile(r'File "([^"]+)", line (\d+)')
-_HERE = str(Path(__file__).parent) + os.sep
-_LIBRARIES = (str(Path(torch.__file__).parent) + os.sep, _HERE, "<", "torch" + os.sep)
-
-
-STATE = "pass the state in and out instead, or make it in forward"
-
-
-class Unsupported(Exception):  # noqa: N818 - becomes a diagnostic
-    """A call that has no meaning in the IR. `batch`: because it treats the batch dimension as one of its own."""
-
-    def __init__(self, message: str, *, batch: bool = False) -> None:
-        super().__init__(message)
-        self.message = message
-        self.batch = batch
 
 
 @dataclass
@@ -107,17 +87,6 @@ class Poison:
 
 
 POISON = Poison()
-
-
-@dataclass
-class Fault:
-    """One kind of fault at one place, and how often it occurs there."""
-
-    message: str
-    place: Location
-    batch: bool = False
-    count: int = 1
-    layer: str = ""
 
 
 class Raiser:
@@ -203,7 +172,8 @@ class Raiser:
         specs = self.program.graph_signature.output_specs
         last = next(n for n in reversed(self.program.graph.nodes) if n.op == "output")
         found: list[Value] = []
-        self._place = Location()
+        self._call = None
+        self._place = Location(self._place.file)
         for spec, item in zip(specs, last.args[0], strict=True):
             if spec.kind == OutputKind.USER_OUTPUT:
                 value = self._guard(lambda item=item: self._output(item))
@@ -216,7 +186,8 @@ class Raiser:
     def _output(self, item: Any) -> Any:
         raised = self._env.get(item) if isinstance(item, fx.Node) else item
         if raised is None or isinstance(raised, int | float | torch.SymInt):
-            raise Unsupported(f"the model returns {raised!r}, which is not a tensor")
+            what = "a size that depends on the batch" if isinstance(raised, torch.SymInt) else repr(raised)
+            raise Unsupported(f"the model returns {what}, which is not a tensor")
         return raised if raised is POISON else self.value(raised)
 
     def _take(self, node: fx.Node) -> Any:
@@ -344,7 +315,7 @@ class Raiser:
 
     def fault(self, message: str, batch: bool = False) -> None:
         """Note a fault at the current place; the same fault at the same place is counted."""
-        layer = _foreign_layer(self._call.node) if self._call else ""
+        layer = foreign_layer(self._call.node) if self._call else ""
         seen = self.faults.setdefault((message, self._place), Fault(message, self._place, batch, 0, layer))
         seen.count += 1
 
@@ -523,47 +494,8 @@ class Raiser:
         return self._circuits[id(circuit)].name
 
 
-class UnsupportedError(InputError):
-    """M0005: everything that could not be taken. `batch`: whether each fault concerns the batch dimension."""
-
-    def __init__(self, faults: Sequence[Fault]) -> None:
-        self.batch = all(f.batch for f in faults)
-        super().__init__([_diagnostic(f) for f in faults])
-
-
-def _diagnostic(fault: Fault) -> Diagnostic:
-    notes = [f"it is part of the layer {fault.layer}"] if fault.layer else []
-    notes += [f"it occurs {fault.count} times there"] if fault.count > 1 else []
-    return Diagnostic("M0005", fault.message, fault.place, tuple(notes))
-
-
 def _named(target: Any) -> str:
     return "torch operation " + str(target).split(".")[1]
-
-
-def source_location(trace: str, path: str) -> Location:
-    """The innermost line of a printed stack that is the user's own, with the module path."""
-    file, line = _user_frame(trace)
-    return Location(file, line, path=path)
-
-
-@cache
-def _user_frame(trace: str) -> tuple[str, int]:
-    for file, line in reversed(_FRAME.findall(trace)):
-        if is_user_file(file):
-            return short_path(file), int(line)
-    return "", 0
-
-
-def is_user_file(file: str) -> bool:
-    """Whether a source file is the user's: not torch, not an installed package, not this frontend."""
-    return not file.startswith(_LIBRARIES) and f"{os.sep}site-packages{os.sep}" not in file
-
-
-def short_path(file: str) -> str:
-    """The path from the current folder where the file is below it."""
-    here = os.getcwd() + os.sep
-    return file.removeprefix(here)
 
 
 def _named_circuits(found: Iterable[Found]) -> dict[int, Circuit]:
@@ -577,12 +509,6 @@ def _named_circuits(found: Iterable[Found]) -> dict[int, Circuit]:
                 name, k = f"{circuit.name}_{k}", k + 1
             out[id(circuit)] = by_name[name] = replace(circuit, name=name)
     return out
-
-
-def _foreign_layer(node: fx.Node) -> str:
-    """The class of the layer that a call belongs to, where torch or another package brought it."""
-    classes = [str(e[1]) for e in (node.meta.get("nn_module_stack") or {}).values() if isinstance(e, tuple)]
-    return classes[-1] if classes and classes[-1].split(".")[0] in FOREIGN else ""
 
 
 @cache
