@@ -132,27 +132,36 @@ def golden_inputs(imported: Imported, options: Options) -> list[np.ndarray]:
     for value in declared:
         shape = tuple(GOLDEN_SAMPLES if d == DYNAMIC else d for d in value.type.shape)
         if value.type.dtype == "bit":
-            drawn.append(_bits(value.type.shape[-1], shape, rng))
+            drawn.append(_bits(shape, rng) if len(declared) > 1 else _truth_table(value.type.shape[-1], shape, rng))
         else:
             drawn.append(as_array(rng.uniform(-np.pi, np.pi, shape), value.type))
     return drawn
 
 
-def _bits(width: int, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-    if width <= TRUTH_TABLE_BITS and len(shape) == 2:
-        return (np.arange(1 << width)[:, None] >> np.arange(width)) & 1 == 1
+def _bits(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
     return rng.random(shape) < 0.5
 
 
+def _truth_table(width: int, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    if width <= TRUTH_TABLE_BITS and len(shape) == 2:
+        return (np.arange(1 << width)[:, None] >> np.arange(width)) & 1 == 1
+    return _bits(shape, rng)
+
+
 def read_arrays(path: Path) -> list[np.ndarray]:
-    """The arrays of a .npy or .npz file, by name. InputError where it cannot be read."""
+    """The arrays of a .npy or .npz file, those of a .npz in order of their names. InputError if it cannot be read."""
     try:
         found = np.load(path, allow_pickle=False)
     except FileNotFoundError:
         raise InputError.of("R0004", f"there is no file {path}") from None
-    except (ValueError, OSError, EOFError) as fault:
-        reason = str(fault).splitlines()[0] if str(fault) else type(fault).__name__
-        raise InputError.of("R0004", f"cannot read {path}: {reason}", help="write it with numpy.save") from None
+    except OSError as fault:
+        raise InputError.of("R0004", f"cannot read {path}: {fault.strerror or fault}") from None
+    except (ValueError, EOFError):
+        raise InputError.of(
+            "R0004",
+            f"{path} is not a whole .npy or .npz file of numbers",
+            help="write it with numpy.save or numpy.savez",
+        ) from None
     return [found] if isinstance(found, np.ndarray) else [found[name] for name in sorted(found.files)]
 
 
@@ -196,7 +205,12 @@ def _contract_check(inputs: list[np.ndarray], seed: int) -> Callable[[Pass, Modu
 
 def _refuse_host_parts(remarks: Sequence[Remark], program: Module) -> None:
     faults = [
-        Diagnostic("T0004", r.message, r.location, help="compile without --strict to run it on the host")
+        Diagnostic(
+            "T0004",
+            f"the target does not run {r.message.removeprefix(HOST_NOTE)}",
+            r.location,
+            help="compile without --strict to run it on the host",
+        )
         for r in remarks
         if r.message.startswith(HOST_NOTE)
     ]

@@ -95,9 +95,8 @@ def check_settings(settings: Mapping[str, str], passes: Sequence[Pass]) -> None:
     plain = {key.rpartition(".")[2] for key in running}
     for key in settings:
         if key not in running and key not in plain:
-            raise InputError.of(
-                "O0002", f"no pass of this pipeline has the option {key!r}", help=did_you_mean(key, plain | running)
-            )
+            known = did_you_mean(key, plain | running) if running else "none of its passes has options"
+            raise InputError.of("O0002", f"no pass of this pipeline has the option {key!r}", help=known)
 
 
 def _convert(name: str, option: str, value: str) -> dict[str, Any]:

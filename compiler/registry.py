@@ -23,9 +23,10 @@ from .passes.base import Pass
 
 @dataclass(frozen=True)
 class Registry:
-    """Names of one kind. `code` is the diagnostic for a name that is not there."""
+    """Names of one kind: `one` says what one of them is called, `code` is the diagnostic for a name that is not there."""
 
     kind: str
+    one: str
     code: str
     built_in: dict[str, str]
 
@@ -38,13 +39,14 @@ class Registry:
     def load(self, name: str) -> Any:
         """The object behind a name. InputError with the nearest names where it is not known."""
         if name not in self.entries:
-            raise InputError.of(self.code, f"unknown {self.kind[:-1]} {name!r}", help=did_you_mean(name, self.entries))
+            raise InputError.of(self.code, f"unknown {self.one} {name!r}", help=did_you_mean(name, self.entries))
         module, _, attribute = self.entries[name].partition(":")
         return getattr(import_module(module), attribute)
 
 
 FRONTENDS = Registry(
     "frontends",
+    "kind of model file",
     "M0007",
     {
         ".py": "qsc.frontends.torch:read_file",
@@ -56,6 +58,7 @@ FRONTENDS = Registry(
 
 PASSES = Registry(
     "passes",
+    "pass",
     "O0001",
     {
         "fold-batchnorm": "qsc.compiler.passes.fold_batchnorm:FoldBatchnorm",
@@ -74,6 +77,7 @@ PASSES = Registry(
 
 TARGETS = Registry(
     "targets",
+    "target",
     "T0001",
     {
         "nir": "qsc.backends.nir:TARGET",
@@ -97,6 +101,7 @@ FAMILIES: dict[str, tuple[str, str]] = {
 
 BACKENDS = Registry(
     "backends",
+    "backend",
     "T0001",
     {
         "host": "qsc.backends.host:HostBackend",

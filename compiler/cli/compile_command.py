@@ -38,7 +38,10 @@ def pass_options() -> list[click.Option]:
             kinds.setdefault(option, pipelines.option_type(pass_class, field))
     return [
         click.Option(
-            [f"--{option}/--no-{option}" if kinds[option] is bool else f"--{option}", f"pass_{option}"],
+            [
+                f"--{option}/--no-{option}" if kinds[option] is bool else f"--{option}",
+                f"pass_{option.replace('-', '_')}",
+            ],
             default=None,
             type=None if kinds[option] is bool else kinds[option],
             metavar=None if kinds[option] is bool else "VALUE",

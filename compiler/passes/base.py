@@ -46,7 +46,7 @@ class Remark:
 
 
 Supports = Callable[[Node, Module], str | None]
-"""None where the device can run the node, else the reason why it cannot."""
+"""None where the device can run the node, else the reason why it cannot. A `launch` node asks about a whole region."""
 
 
 @dataclass

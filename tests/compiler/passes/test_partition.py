@@ -36,6 +36,8 @@ def random_module(rng: np.random.Generator) -> Module:
 
 
 def supports(node: Node, module: Module) -> str | None:
+    if isinstance(node.op, Launch):
+        return next((r for n in node.op.body.nodes if (r := supports(n, module))), None)
     return None if isinstance(node.op, ops.Leaky | ops.Add | ops.Relu) else "not on this chip"
 
 
