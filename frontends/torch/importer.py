@@ -30,7 +30,9 @@ def read(model: nn.Module, example_input: Any, *, name: str = "model") -> Import
     example_input: a tensor (or array), or a tuple of them, one for every argument of `forward`. The model is taken in
     evaluation mode; the first dimension of its inputs, or the second of time-first input, becomes the batch `?` (a
     model that fixes its own batch keeps the example's). Neurons with hidden state start from zero at each call. The
-    model is not changed, and later changes of it do not reach the result's weights. Raises InputError: M0003 to M0006, M0008.
+    model is not changed, and later changes of it do not reach the result's weights.
+
+    Raises InputError: M0003 to M0006, M0008.
     """
     inputs = as_tensors(example_input)
     captured = capture(model, inputs)
