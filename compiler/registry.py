@@ -23,7 +23,7 @@ from .passes.base import Pass
 
 @dataclass(frozen=True)
 class Registry:
-    """Names of one kind: `one` says what one of them is called, `code` is the diagnostic for a name that is not there."""
+    """Names of one kind; `one` is what a message calls one of them, `code` its diagnostic for an unknown name."""
 
     kind: str
     one: str

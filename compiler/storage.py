@@ -70,15 +70,19 @@ def write_folder(folder: Path, files: Mapping[str, bytes], manifest: dict[str, A
         os.chmod(temporary, 0o755)
         _put_in_place(temporary, folder)
     except OSError as fault:
-        reason = "no space is left on the disk" if fault.errno == errno.ENOSPC else fault.strerror or str(fault)
-        raise MissingError.of(
-            "E0003",
-            f"cannot write {folder}: {reason}",
-            help="free space, or choose a folder that can be written with -o",
-        ) from None
+        raise cannot_write(folder, fault) from None
     finally:
         if temporary is not None:
             shutil.rmtree(temporary, ignore_errors=True)
+
+
+def cannot_write(path: Path, fault: OSError) -> MissingError:
+    """The error for an output that cannot be written, with the reason in words."""
+    reasons = {errno.ENOSPC: "no space is left on the disk", errno.EEXIST: "a part of the path is a file"}
+    reason = reasons.get(fault.errno or 0, fault.strerror or str(fault))
+    return MissingError.of(
+        "E0003", f"cannot write {path}: {reason}", help="free space, or choose a place that can be written with -o"
+    )
 
 
 def _put_in_place(new: Path, folder: Path) -> None:

@@ -63,7 +63,7 @@ def command(
 
 
 def _write(path: Path, outputs: dict[str, np.ndarray]) -> None:
-    from ...ir import MissingError
+    from ..storage import cannot_write
 
     buffer = io.BytesIO()
     if path.suffix == ".npz":
@@ -83,7 +83,7 @@ def _write(path: Path, outputs: dict[str, np.ndarray]) -> None:
         finally:
             Path(temporary).unlink(missing_ok=True)
     except OSError as fault:
-        raise MissingError.of("E0003", f"cannot write {path}: {fault.strerror}", help="choose another -o") from None
+        raise cannot_write(path, fault) from None
 
 
 def _summarise(names: list[str], outputs: list[np.ndarray], counts: dict[str, float], written: Path | None) -> None:

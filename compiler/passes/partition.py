@@ -10,6 +10,7 @@ from ...ir import Graph, Module, Node, Value
 from ...ir.ops import Constant, Launch, Logic
 from ...ir.ops.quantum import Readout
 from .base import Context, Contract, Pass
+from .loop_distribution import distributed
 from .regions import Regions, launch_node, lend_from_inputs
 
 HOST_NOTE = "on the host: "
@@ -21,7 +22,8 @@ class Partition(Pass):
     """Wrap what the target runs into launch ops, and say why the rest stays on the host.
 
     A backend that takes regions gets connected convex regions of supported nodes that hold a neuron, each as large as
-    the backend takes it; any other gets each supported node as a launch of its own, also inside loops.
+    the backend takes it; a loop that it does not take is parted into several where it takes some of them. Any other
+    backend gets each supported node as a launch of its own, also inside loops.
     """
 
     name: ClassVar[str] = "partition"
@@ -64,6 +66,12 @@ class Partition(Pass):
         assert context.target is not None
         module = module.with_(graph=lend_from_inputs(module.graph))
         regions = Regions(module, context.supports, context.target.name)
+        refused = regions.refused_loops()
+        if refused:
+            parted = module.with_(graph=distributed(module.graph, refused))
+            finer = Regions(parted, context.supports, context.target.name)
+            if finer.neurons() > regions.neurons():
+                module, regions = parted, finer
         launches = regions.launches(names.of)
         for k, reason in regions.left():
             self._note(context, module.graph.nodes[k], reason)

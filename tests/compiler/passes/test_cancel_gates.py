@@ -47,7 +47,7 @@ def test_the_unitary_stays(names, make_circuit, matrix_by_table):
 def test_qiskit_agrees(make_circuit, in_qiskit, seed: int):
     before = make_circuit(seed, 4, 40)
     after = cancel(before)
-    wanted, found = (Operator(in_qiskit(c, values(seed))).data for c in (before, after))
+    wanted, found = (np.asarray(Operator(in_qiskit(c, values(seed))).data) for c in (before, after))
     assert is_same(wanted, found)
 
 

@@ -11,7 +11,7 @@ from qsc.ir import GraphBuilder, Module, Type, Value, ops, verify
 from qsc.ir.interpreter import evaluate, max_error
 
 
-def trained(norm: torch.nn.Module, seed: int = 0) -> torch.nn.Module:
+def trained(norm: torch.nn.Sequential, seed: int = 0) -> torch.nn.Sequential:
     """Statistics and parameters that are not the initial ones."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
