@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -232,7 +233,7 @@ def _notes(routed: routing.Routed, pub: Pub, dropped_rzz: bool) -> tuple[str, ..
     notes = [
         f"placed on {pub.device}: {places}; simulation keeps the {len(routing.active_qubits(routed.circuit))} "
         "qubits in use",
-        f"{len(pub.parameters)} parameters, one a distinct angle; the best of {routing.CANDIDATES} placements",
+        f"one parameter for each of {len(pub.parameters)} distinct angles; the best of {routing.CANDIDATES} placements",
     ]
     broken = sorted({name for name, _, _, error in pub.calibration.operations if error is not None and error >= 1.0})
     if broken:
@@ -251,4 +252,6 @@ def _qpy_bytes(circuit: QuantumCircuit) -> bytes:
 def _qasm_text(routed: routing.Routed, pub: Pub) -> str:
     head = [f"// circuit {json.dumps(pub.circuit)} on {pub.device}, angles in radians"]
     head += [f"// {name} = {text}" for name, text in zip(pub.parameters, pub.angles, strict=True)]
-    return "\n".join([*head, qasm3.dumps(routed.laid_out)]).rstrip() + "\n"
+    text = re.sub(r"\bq\[(\d+)\]", r"$\1", qasm3.dumps(routed.circuit))
+    lines = [line for line in text.splitlines() if not line.startswith("qubit[")]
+    return "\n".join([*head, *lines]) + "\n"

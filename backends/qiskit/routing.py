@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import exp, log
 from typing import Any, TypeAlias
 
-from qiskit.circuit import ControlFlowOp, ParameterExpression, QuantumCircuit, QuantumRegister
+from qiskit.circuit import (
+    Barrier,
+    ClassicalRegister,
+    ControlFlowOp,
+    ParameterExpression,
+    QuantumCircuit,
+    QuantumRegister,
+)
 from qiskit.transpiler import Target as SdkTarget
 from qiskit.transpiler.preset_passmanagers import generate_preset_pass_manager
 
@@ -24,28 +31,37 @@ SILENT = frozenset({"barrier", "delay"})
 """Operations that no cost counts."""
 
 
+TRIAL = "trial"
+"""Name of the register of measurements that are there for the placement only."""
+
+
 @dataclass(frozen=True)
 class Routed:
-    """A circuit in the device's own gates on its own qubits.
+    """A circuit in the device's own gates on its own qubits, one register `q` of all of them, without Qiskit's layout.
 
-    circuit: without layout, on one register `q` of all physical qubits. laid_out: the same with Qiskit's layout.
     initial, final: the physical qubit of each logical qubit before the first and after the last gate.
-    log_fidelity: sum of log(1 - error) over its operations, or None for a device without calibration.
+    log_fidelity: sum of log(1 - error) over its operations and the later readout, or None without calibration.
     """
 
     circuit: QuantumCircuit
-    laid_out: QuantumCircuit
     initial: tuple[int, ...]
     final: tuple[int, ...]
     log_fidelity: float | None
 
 
-def route(circuit: QuantumCircuit, device: SdkTarget, seed: int, read: tuple[int, ...] = ()) -> Routed:
+def route(circuit: QuantumCircuit, device: SdkTarget, seed: int, read: Sequence[int] = ()) -> Routed:
     """The best of `CANDIDATES` transpilations at optimization level 3: highest predicted fidelity, then fewest
-    two-qubit gates, then least depth. `read`: logical qubits that a later readout measures; their readout error counts.
-    The global phase is dropped: no readout sees it, and it would keep parameters alive that no gate uses.
+    two-qubit gates, then least depth. `read`: logical qubits that are measured later; they are placed where the
+    device reads well. The global phase is dropped: no readout sees it, and it would keep parameters that no gate uses.
     """
-    routed = [_route_once(circuit, device, seed * CANDIDATES + k, read) for k in range(CANDIDATES)]
+    trial = circuit
+    if read:
+        # The barrier keeps the measurements from simplifying gates before them: they stand for any observable.
+        trial, bits = circuit.copy(), ClassicalRegister(len(read), TRIAL)
+        trial.add_register(bits)
+        trial.append(Barrier(len(read), label=TRIAL), list(read))
+        trial.measure(list(read), bits)
+    routed = [_route_once(trial, device, seed * CANDIDATES + k) for k in range(CANDIDATES)]
     return min(routed, key=_rank)
 
 
@@ -54,7 +70,7 @@ def _rank(routed: Routed) -> tuple[float, int, int]:
     return -(routed.log_fidelity or 0.0), counts["two_qubit_gates"], counts["depth"]
 
 
-def _route_once(circuit: QuantumCircuit, device: SdkTarget, seed: int, read: tuple[int, ...]) -> Routed:
+def _route_once(circuit: QuantumCircuit, device: SdkTarget, seed: int) -> Routed:
     manager = generate_preset_pass_manager(optimization_level=3, target=device, seed_transpiler=seed)
     out = manager.run(circuit)
     if out.layout is None:
@@ -62,17 +78,19 @@ def _route_once(circuit: QuantumCircuit, device: SdkTarget, seed: int, read: tup
     else:
         initial = tuple(out.layout.initial_index_layout(filter_ancillas=True))
         final = tuple(out.layout.final_index_layout(filter_ancillas=True))
-    drop_phase(out)
-    plain = _plain_copy(out)
-    return Routed(plain, out, initial, final, _log_fidelity(plain, device, [final[q] for q in read]))
+    return Routed(_plain_copy(out), initial, final, _log_fidelity(out, device))
 
 
 def _plain_copy(circuit: QuantumCircuit) -> QuantumCircuit:
-    """The same operations without layout: QPY writes the registers of a layout in no fixed order."""
-    plain = QuantumCircuit(QuantumRegister(circuit.num_qubits, "q"), *circuit.cregs, name=circuit.name)
+    """The same operations without trial measurements, phase and layout (QPY writes its registers in no fixed order)."""
+    registers = [register for register in circuit.cregs if register.name != TRIAL]
+    plain = QuantumCircuit(QuantumRegister(circuit.num_qubits, "q"), *registers, name=circuit.name)
+    kept = set(plain.clbits)
     for step in circuit.data:
-        qubits = [plain.qubits[circuit.find_bit(q).index] for q in step.qubits]
-        plain.append(step.operation, qubits, step.clbits, copy=False)
+        if step.operation.label != TRIAL and kept.issuperset(step.clbits):
+            qubits = [plain.qubits[circuit.find_bit(q).index] for q in step.qubits]
+            plain.append(step.operation, qubits, step.clbits, copy=False)
+    drop_phase(plain)
     return plain
 
 
@@ -122,11 +140,10 @@ def circuit_costs(circuit: QuantumCircuit) -> dict[str, int]:
     }
 
 
-def _log_fidelity(circuit: QuantumCircuit, device: SdkTarget, measured: list[int]) -> float | None:
+def _log_fidelity(circuit: QuantumCircuit, device: SdkTarget) -> float | None:
     if not calibrated(device):
         return None
     used = [(step.operation.name, qubits) for step, qubits in steps(circuit)]
-    used += [("measure", (q,)) for q in measured]
     return sum(log(max(1.0 - operation_error(device, name, qubits), LEAST_SUCCESS)) for name, qubits in used)
 
 

@@ -17,7 +17,7 @@ from qiskit_ibm_runtime.utils.utils import is_isa_circuit
 from qsc.backends.qiskit.backend import load
 from qsc.backends.qiskit.convert import to_qiskit
 from qsc.backends.qiskit.pub import Pub
-from qsc.backends.qiskit.routing import steps
+from qsc.backends.qiskit.routing import route, steps
 from qsc.ir import AngleInput, CircuitEditor, InputError, PauliSum, TargetError
 from qsc.ir.angles import make_row
 from qsc.ir.ops import Expectation, Probabilities, Relu, Samples
@@ -154,6 +154,16 @@ def test_costs_are_those_of_the_emitted_circuit(lab):
         wanted *= 1 - sdk[step.operation.name][qubits].error
     assert costs["predicted_fidelity"] == pytest.approx(wanted)
     assert "predicted_fidelity" not in lab.job(circuit, op, "line:4").emission.costs
+
+
+def test_placement_counts_the_readout(lab):
+    circuit = ansatz()
+    job = lab.job(circuit, Expectation(circuit.name, tuple(PauliSum.parse(f"Z{q}") for q in range(4))), "fake_torino")
+    sdk = job.target.device.target
+    blind = route(to_qiskit(circuit).circuit, sdk, 0)
+    assert blind.log_fidelity is not None
+    alone = np.exp(blind.log_fidelity) * np.prod([1 - sdk["measure"][(q,)].error for q in blind.final])
+    assert job.emission.costs["predicted_fidelity"] > alone
 
 
 def test_parametrised_rzz_is_not_left_to_the_hardware(lab):
