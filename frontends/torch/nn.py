@@ -85,7 +85,7 @@ class Quantum(nn.Module):
                 help=f"the last dimension holds the angles: (batch, {self.num_inputs})",
             )
         lead = x.shape[:-1]
-        rows = x.reshape(-1, self.num_inputs)
+        rows = x.reshape(math.prod(lead), self.num_inputs)
         arrays, start = [], 0
         for array in self.circuit.inputs:
             if array.role == "weight":
@@ -138,7 +138,7 @@ def _take_circuit(circuit: builder.Circuit | ir.Circuit | str | Path, name: str 
         raise InputError.of("M0001", f"there is no file {circuit}")
     source = Path(circuit).read_text(encoding="utf-8") if is_path else str(circuit)
     circuits = text.read(source, str(circuit) if is_path else "<text>").circuits
-    if name in circuits:
+    if name is not None and name in circuits:
         return circuits[name]
     if len(circuits) != 1:
         raise InputError.of(

@@ -14,7 +14,7 @@ from qsc.ir.angles import make_row
 from qsc.ir.gates import GATES
 from qsc.ir.interpreter import statevector, statevector_plan
 
-UNITARY_NAMES = [g.name for g in GATES if g.unitary or g.name == "pauli"]
+UNITARY_NAMES = [g.name for g in GATES if g.unitary]
 VARIABLES = 8
 WEIGHTS_FROM = 4  # the fixture's circuits have x (3,), t () and the weights w (2, 2)
 
