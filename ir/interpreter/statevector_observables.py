@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -88,7 +88,7 @@ def _signed_sums(parts: Tensor, signed: list[frozenset[int]], n: int) -> Tensor:
     return (below[:, None] @ summed).reshape(len(signed), *tail)
 
 
-@cache
+@lru_cache(maxsize=256)
 def _signs(axes: tuple[tuple[int, ...], ...], bits: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     """(sets, 2^bits) of +-1: the parity of the row's bits on each set of axes, axis 0 the most significant."""
     rows = np.arange(1 << bits)
