@@ -29,6 +29,12 @@ WIDEST_MIXTURE = 10
 WIDEST_MATRIX = 8
 """Circuits on at most this many qubits are compared as whole matrices, wider ones by their action on random states."""
 
+MATRIX_WORK = 1 << 24
+"""Most gates times matrix entries for which the whole matrix is compared."""
+
+STATE_WORK = 1 << 30
+"""Most gates times amplitudes that are simulated, for one set of angles."""
+
 ANGLE_SETS = 3
 
 
@@ -94,10 +100,9 @@ def _approximate(
 def _outputs(pass_: Pass, before: Module, after: Module, inputs: Sequence[Sequence[np.ndarray]], seed: int) -> Outcome:
     from ..ir.interpreter import evaluate, random_inputs
 
-    wide = [c for m in (before, after) for c in _read_circuits(m) if c.num_qubits > WIDEST]
-    if wide:
-        detail = f"not checked: circuit {wide[0].name} has {wide[0].num_qubits} qubits, more than {WIDEST}"
-        return Outcome(pass_.contract, 0.0, TOLERANCE, detail=detail)
+    for circuit in (c for m in (before, after) for c in _read_circuits(m)):
+        if refusal := _too_large(circuit, circuit.num_qubits, WIDEST):
+            return Outcome(pass_.contract, 0.0, TOLERANCE, detail=f"circuit {circuit.name}: {refusal}")
     exact = pass_.contract is Contract.SPIKES
     precision = None if exact else "f64"
     relative = 0.0 if exact else TOLERANCE + getattr(pass_, "tolerance", 0.0)
@@ -166,7 +171,7 @@ def _batch(given: Sequence[np.ndarray], module: Module) -> int:
 def _show(array: np.ndarray, shape: tuple[int, ...], index: tuple[int, ...]) -> str:
     """The numbers of the worst sample, the first few of them."""
     one = _take(array, shape, index[0]) if index else array
-    text = np.array2string(np.asarray(one).ravel()[:8], precision=6, separator=", ")
+    text = np.array2string(np.asarray(one).ravel()[:8], precision=6, separator=", ", max_line_width=1000)
     return text if np.asarray(one).size <= 8 else text.replace("]", ", ...]")
 
 
@@ -193,22 +198,30 @@ def _circuit_error(old: Circuit, new: Circuit, contract: Contract, rng: np.rando
         return np.inf, -1, "it has other qubits, bits or inputs"
     measured = old.has_measurement or new.has_measurement
     width, limit = old.num_qubits + old.num_clbits * measured, WIDEST_MIXTURE if measured else WIDEST
-    if width > limit:
-        return 0.0, -1, f"not checked: {width} qubits and bits, more than {limit}"
+    if refusal := _too_large(old, width, limit):
+        return 0.0, -1, refusal
     values = rng.uniform(-2 * np.pi, 2 * np.pi, (ANGLE_SETS, old.num_variables))
     whole = contract is Contract.UNITARY
     if measured:
         start = _random_start(old.num_qubits, rng) if whole else []
         errors, how = _mixture_errors(_recorded(old, start), _recorded(new, start), values, rng)
-    elif whole and old.num_qubits <= WIDEST_MATRIX:
+    elif whole and width <= WIDEST_MATRIX and len(old) << 2 * width <= MATRIX_WORK:
         errors, how = _matrix_errors(old, new, values), "the whole matrix"
     else:
         start = _random_start(old.num_qubits, rng) if whole else []
         errors = _state_errors(_started(old, start), _started(new, start), values)
         how = "a random product state" if whole else "the state from |0>"
     worst = int(errors.argmax())
-    angles = np.array2string(values[worst][:8], precision=6, separator=", ")
+    angles = np.array2string(values[worst][:8], precision=6, separator=", ", max_line_width=1000)
     return float(errors[worst]), worst, f"{how}, worst for angles {angles}"
+
+
+def _too_large(circuit: Circuit, width: int, limit: int) -> str:
+    """Why a circuit is not simulated; empty where it is."""
+    if width > limit:
+        return f"not checked: {width} qubits and bits, more than {limit}"
+    work = len(circuit) << width
+    return f"not checked: {len(circuit)} gates on {width} qubits and bits" if work > STATE_WORK else ""
 
 
 def _matrix_errors(old: Circuit, new: Circuit, values: np.ndarray) -> np.ndarray:
@@ -224,7 +237,7 @@ def _state_errors(old: Circuit, new: Circuit, values: np.ndarray) -> np.ndarray:
 
     with torch.no_grad():
         a, b = (simulate(c, torch.from_numpy(values)) for c in (old, new))
-    return np.abs(np.asarray(a) - np.asarray(b)).max(axis=1)
+    return np.linalg.norm(np.asarray(a) - np.asarray(b), axis=1)
 
 
 def _mixture_errors(old: Circuit, new: Circuit, values: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, str]:
