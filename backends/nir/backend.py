@@ -10,15 +10,17 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ...ir import InputError, Module, Node, ops
+from ...ir import InputError, Module, Node, TargetError
 from ...ir.ops import Launch
 from ...ir.target import Target
 from ..base import Costs, Emission, RunOptions, SelfCheck
 from ..extras import need
-from .plan import DT, INPUT, OUTPUT, NirNode, Plan, make_plan, reason_against
+from .lower import make_plan, reason_against
+from .plan import DT, INPUT, OUTPUT, NirNode, Plan
 
 GRAPH_FILE, META_FILE = "graph.nir", "meta.json"
 IMPORTERS = ("snntorch",)
+RESET = "at once, to v_reset"
 
 
 class NirBackend:
@@ -31,7 +33,7 @@ class NirBackend:
         self.last_counts: dict[str, float] = {}
 
     def unsupported(self, node: Node, module: Module, target: Target) -> str | None:
-        """Why NIR cannot hold the node, or None."""
+        """Why NIR cannot hold the node, or None. A launch node is asked about as the whole that it is."""
         return reason_against(node, module)
 
     def target_from(self, table: Mapping[str, Any], path: Path) -> Target:
@@ -45,14 +47,12 @@ class NirBackend:
     def emit(self, launch: Launch, module: Module, target: Target, seed: int) -> Emission:
         """`graph.nir`, and `meta.json` with the time steps, the step's length and where each node came from.
 
-        TargetError T0003 for every neuron whose parameters NIR cannot take.
+        TargetError T0003 with everything that NIR cannot take, a weight that is not finite included.
         """
         need("nir", "nir")
-        from ...ir.interpreter import constant_value
-
-        plan = make_plan(launch.body, module, lambda value, graph: constant_value(value, graph, module))
+        plan = make_plan(launch.body, module)
         files = {GRAPH_FILE: write_graph(plan), META_FILE: _meta(plan)}
-        return Emission(files, _costs(plan, launch), tuple(_notes(plan)))
+        return Emission(files, _costs(plan), tuple(_notes(plan)))
 
     def run(
         self,
@@ -79,6 +79,9 @@ class NirBackend:
             self.last_counts = {"spikes": sum(counts.values())}
         elif options.importer in IMPORTERS:
             need("snntorch", "spiking")
+            limits = snntorch_limits(graph.nodes)
+            if limits:
+                raise TargetError.of("T0003", "; ".join(limits), help="verify without --importer")
             out = run_snntorch(graph, meta["steps"], x, sequence=meta["sequence"])
             self.last_counts = {}
         else:
@@ -96,9 +99,11 @@ def write_graph(plan: Plan) -> bytes:
         nodes[name] = getattr(nir, node.kind)(**node.fields)
     last = next(node for name, node in plan.nodes.items() if (name, OUTPUT) in plan.edges)
     nodes[OUTPUT] = nir.Output(output_type={"output": np.array(last.shape)})
-    graph = nir.NIRGraph(nodes=nodes, edges=plan.edges, metadata={"dt": DT, "time_steps": plan.steps})
+    facts = {"dt": DT, "time_steps": plan.steps, "input": "sequence" if plan.sequence else "static", "reset": RESET}
+    graph = nir.NIRGraph(nodes=nodes, edges=plan.edges, metadata={"qsc": facts})
     buffer: Any = io.BytesIO()  # nir hands it to h5py, which takes open files too
-    nir.write(buffer, graph, compression_opts=1)
+    # Compressed bytes would depend on the build of zlib, and trained floats hardly shrink.
+    nir.write(buffer, graph, compression=None)  # pyright: ignore[reportArgumentType] - h5py takes None
     return buffer.getvalue()
 
 
@@ -116,43 +121,42 @@ def _meta(plan: Plan) -> bytes:
         "steps": plan.steps,
         "sequence": plan.sequence,
         "input_shape": list(plan.input_shape),
-        "reset": "at once, to v_reset",
+        "reset": RESET,
         "nodes": {name: {"kind": n.kind, "place": str(n.location)} for name, n in plan.nodes.items()},
     }
     return (json.dumps(facts, indent=1, sort_keys=True) + "\n").encode()
 
 
-def _costs(plan: Plan, launch: Launch) -> Costs:
-    neurons = sum(int(np.prod(n.shape)) for n in plan.nodes.values() if n.kind in ("LIF", "CubaLIF"))
-    bits = 32
-    for node in launch.body.walk():
-        if isinstance(node.op, ops.Dequantize):
-            bits = min(bits, {"i8": 8, "i16": 16}.get(node.operands[0].type.dtype, 32))
+def _costs(plan: Plan) -> Costs:
     return {
-        "neurons": neurons,
-        "synapses": sum(_synapses(n) for n in plan.nodes.values()),
+        "neurons": plan.neurons,
+        "synapses": plan.synapses,
         "time_steps": plan.steps,
-        "weight_bits": bits,
+        "weight_bits": max(plan.weight_bits, default=32),
     }
 
 
-def _synapses(node: NirNode) -> int:
-    """Connections with a weight that is not zero; a kernel counts once for every place it is laid on."""
-    if "weight" not in node.fields:
-        return 0
-    places = int(np.prod(node.shape[1:])) if node.kind.startswith("Conv") else 1
-    return int(np.count_nonzero(node.fields["weight"])) * places
-
-
 def _notes(plan: Plan) -> list[str]:
-    kinds: dict[str, int] = {}
-    for node in plan.nodes.values():
-        kinds[node.kind] = kinds.get(node.kind, 0) + 1
-    notes = ["NIR nodes: " + ", ".join(f"{count} {kind}" for kind, count in kinds.items())]
+    parts = [f"{n.source} {n.location.path} -> {n.kind} {name}" for name, n in plan.nodes.items()]
+    notes = ["NIR nodes: " + "; ".join(" ".join(part.split()) for part in parts)]
     notes.append(f"one time step is {DT:g} s (snntorch's convention; NIR itself has no time step)")
     given = "one value a step" if plan.sequence else f"the same value in each of the {plan.steps} steps"
-    notes.append(f"the graph's input wants {given}; potentials reset at once, which spikes as the model's neurons do")
-    thresholds = [np.unique(n.fields["v_threshold"]).size for n in plan.nodes.values() if "v_threshold" in n.fields]
-    if any(size > 1 for size in thresholds):
-        notes.append("a layer has several thresholds: snntorch's importer takes one a layer")
+    notes.append(f"the graph's input wants {given}")
+    notes.append("NIR resets a potential at the spike; for neurons that reset to zero in the next step it is the same")
+    notes += [f"for other readers: {reason}" for reason in snntorch_limits(plan.nodes)]
     return notes
+
+
+def snntorch_limits(nodes: Mapping[str, Any]) -> list[str]:
+    """Why snntorch cannot import a graph, one sentence a cause; empty where it can.
+
+    nodes: name -> NirNode, or the nodes of a `nir.NIRGraph`.
+    """
+    reasons = []
+    for name, node in nodes.items():
+        kind, fields = (node.kind, node.fields) if isinstance(node, NirNode) else (type(node).__name__, vars(node))
+        if kind == "Scale":
+            reasons.append(f"snntorch imports no Scale node ({name})")
+        elif "v_threshold" in fields and np.unique(fields["v_threshold"]).size > 1:
+            reasons.append(f"snntorch imports one threshold a layer ({name} has several)")
+    return reasons

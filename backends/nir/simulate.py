@@ -53,21 +53,22 @@ def run_snntorch(graph: Any, steps: int, x: Tensor, *, sequence: bool) -> Tensor
     """Outputs (time, batch, ...) of the same graph run by snntorch's own importer."""
     from snntorch.import_nir import import_from_nir
 
-    # NIR shapes have no batch dimension, and the importer keeps NIR's dimension numbers: layers that count
-    # dimensions get one sample at a time.
-    counted = any(type(n).__name__ in ("Flatten", "Conv1d", "Conv2d", "AvgPool2d") for n in graph.nodes.values())
-    samples = x.unbind(1 if sequence else 0) if counted else [x]
-    outputs = []
     with torch.no_grad(), contextlib.redirect_stdout(io.StringIO()):
-        for sample in samples:
-            # A fresh import each time: the imported neurons keep their potentials from call to call.
-            net = import_from_nir(graph)
-            state, spikes = None, []
-            for step in range(steps):
-                out, state = net(sample[step] if sequence else sample, state)
-                spikes.append(out)
-            outputs.append(torch.stack(spikes))
-    return torch.stack(outputs, 1) if counted else outputs[0]
+        net = import_from_nir(graph)
+        for layer in net.modules():
+            # NIR counts dimensions without the batch, and the importer keeps its numbers.
+            if isinstance(layer, torch.nn.Flatten):
+                layer.start_dim, layer.end_dim = _after_batch(layer.start_dim), _after_batch(layer.end_dim)
+        state, outputs = None, []
+        for step in range(steps):
+            out, state = net(x[step] if sequence else x, state)
+            outputs.append(out)
+    return torch.stack(outputs)
+
+
+def _after_batch(dim: Any) -> int:
+    """A dimension number of NIR, which counts without the batch, in a tensor with the batch first."""
+    return int(dim) + 1 if dim >= 0 else int(dim)
 
 
 def _total(values: list[Tensor]) -> Tensor:
@@ -136,9 +137,13 @@ def _ints(value: Any) -> tuple[int, ...]:
 
 
 def _flatten(node: Any, dt: float) -> Step:
-    # NIR counts dimensions without the batch.
-    start, end = (d + 1 if d >= 0 else d for d in (int(node.start_dim), int(node.end_dim)))
+    start, end = _after_batch(node.start_dim), _after_batch(node.end_dim)
     return lambda x: x.flatten(start, end)
+
+
+def _scaled(node: Any, dt: float) -> Step:
+    scale = _tensor(node.scale)
+    return lambda x: x * scale
 
 
 def _lif(node: Any, dt: float) -> Step:
@@ -194,6 +199,7 @@ _KINDS: dict[str, Callable[[Any, float], Step]] = {
     "Conv2d": _conv,
     "AvgPool2d": _avg_pool,
     "Flatten": _flatten,
+    "Scale": _scaled,
     "LIF": _lif,
     "CubaLIF": _cuba_lif,
 }

@@ -17,7 +17,7 @@ TARGET = Target("chip", "neuromorphic", "nir")
 
 def random_module(rng: np.random.Generator) -> Module:
     """A random graph of elementwise ops, some of them neurons."""
-    module = Module("m", weights={"b": np.float32(0.5).reshape(()), "t": np.float32(0.3).reshape(())})
+    module = Module("m", weights={"b": np.array(0.5, np.float32), "t": np.array(0.3, np.float32)})
     builder = GraphBuilder(module)
     values = [builder.input("x", ROW), builder.input("y", ROW)]
     for _ in range(int(rng.integers(4, 14))):
