@@ -12,6 +12,7 @@ import json
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from measure import in_child, median_seconds, peak_mib
 
@@ -19,7 +20,8 @@ LAYERS = 10
 STEPS = 2
 
 
-def make_model(weights: int):
+def make_model(weights: int) -> tuple[Any, Any]:
+    """(spiking torch module, example input); torch is imported here, so that only the children load it."""
     import snntorch
     import torch
 
@@ -32,12 +34,13 @@ def make_model(weights: int):
             self.neurons = torch.nn.ModuleList(snntorch.Leaky(beta=0.9, reset_mechanism="zero") for _ in range(LAYERS))
 
         def forward(self, x: torch.Tensor) -> torch.Tensor:
-            states = [neuron.init_leaky() for neuron in self.neurons]
+            neurons: list[Any] = list(self.neurons)
+            states = [neuron.init_leaky() for neuron in neurons]
             out = []
             for _ in range(STEPS):
                 value = x
-                for k, (layer, neuron) in enumerate(zip(self.layers, self.neurons, strict=True)):
-                    value, states[k] = neuron(layer(value), states[k])
+                for k in range(LAYERS):
+                    value, states[k] = neurons[k](self.layers[k](value), states[k])
                 out.append(value)
             return torch.stack(out)
 
@@ -68,7 +71,8 @@ def run_peer(weights: int) -> dict[str, float]:
         def work() -> None:
             torch.export.export(model, (x,), strict=False)
             width = x.shape[1]
-            nodes = {"input": nir.Input(np.array([width]))}
+            shape = np.array([width])
+            nodes: dict[str, Any] = {"input": nir.Input({"input": shape})}
             edges, last = [], "input"
             for k, layer in enumerate(model.layers):
                 affine, neuron = f"affine{k}", f"lif{k}"
@@ -77,7 +81,7 @@ def run_peer(weights: int) -> dict[str, float]:
                 nodes[neuron] = nir.LIF(one, one, 0 * one, one)
                 edges += [(last, affine), (affine, neuron)]
                 last = neuron
-            nodes["output"] = nir.Output(np.array([width]))
+            nodes["output"] = nir.Output({"output": shape})
             nir.write(str(Path(folder) / "graph.nir"), nir.NIRGraph(nodes, [*edges, (last, "output")]))
 
         return {"seconds": median_seconds(work, 3), "mib": peak_mib()}

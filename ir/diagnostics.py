@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Self
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ class QscError(Exception):
         notes: Sequence[str] = (),
         help: str = "",
         length: int = 1,
-    ) -> QscError:
+    ) -> Self:
         """The error with a single diagnostic."""
         return cls(Diagnostic(code, message, location, tuple(notes), help, length))
 

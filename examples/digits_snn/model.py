@@ -22,12 +22,12 @@ STEPS = 20
 
 def digits() -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """(train images, train labels, test images, test labels): 1347 and 450 digits, images (n, 64) in [0, 1]."""
-    data = load_digits()
-    images = (data.data / 16).astype(np.float32)
-    train_x, test_x, train_y, test_y = train_test_split(
-        images, data.target, test_size=450, stratify=data.target, random_state=0
+    pixels, labels = load_digits(return_X_y=True)
+    images = (np.asarray(pixels) / 16).astype(np.float32)
+    train_x, test_x, train_y, test_y = map(
+        torch.from_numpy, train_test_split(images, labels, test_size=450, stratify=labels, random_state=0)
     )
-    return tuple(torch.from_numpy(part) for part in (train_x, train_y, test_x, test_y))
+    return train_x, train_y, test_x, test_y
 
 
 class DigitsSNN(nn.Module):

@@ -108,7 +108,12 @@ def test_a_failed_write_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytes
 
 
 def test_arrays_keep_type_shape_and_bits():
-    arrays = {"b": np.zeros((0, 3)), "a": np.float32([[1.5, -0.0]]), "c": np.array([True, False]), "s": np.array(2.0)}
+    arrays = {
+        "b": np.zeros((0, 3)),
+        "a": np.array([[1.5, -0.0]], np.float32),
+        "c": np.array([True, False]),
+        "s": np.array(2.0),
+    }
     back = storage.unpack_arrays(storage.pack_arrays(arrays))
     for name, array in arrays.items():
         assert back[name].dtype == array.dtype
