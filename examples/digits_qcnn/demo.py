@@ -37,13 +37,10 @@ def main() -> None:
     print(f"  largest difference of an output from PyTorch (float64)  {worst:.1e}")
     print(f"  accuracy  PyTorch {accuracy(wanted, answer):.4f}   compiled {accuracy(exact, answer):.4f}")
     for shots in SHOTS:
-        drops = [
-            accuracy(exact, answer) - accuracy(loaded.run(images, shots=shots, seed=k), answer) for k in range(REPEATS)
-        ]
-        error = np.std(drops, ddof=1) / np.sqrt(REPEATS)
-        print(
-            f"  accuracy drop with {shots:>4} shots  {np.mean(drops):+.4f} +- {error:.4f}  ({REPEATS} runs, standard error)"
-        )
+        sampled = [loaded.run(images, shots=shots, seed=seed) for seed in range(REPEATS)]
+        drops = [accuracy(exact, answer) - accuracy(logits, answer) for logits in sampled]
+        spread = f"{np.mean(drops):+.4f} +- {np.std(drops, ddof=1) / np.sqrt(REPEATS):.4f}"
+        print(f"  accuracy drop with {shots:>4} shots  {spread}  (mean of {REPEATS} runs, standard error)")
 
 
 def accuracy(logits: np.ndarray, labels: np.ndarray) -> float:
