@@ -196,9 +196,11 @@ def _supports(backend: Backend, target: Target) -> Callable[[Node, Module], str 
     return lambda node, module: backend.unsupported(node, module, target)
 
 
-def _contract_check(inputs: list[np.ndarray], seed: int) -> Callable[[Pass, Module, Module], None]:
-    def check(pass_: Pass, before: Module, after: Module) -> None:
-        contracts.check(pass_, before, after, [inputs], seed)
+def _contract_check(inputs: list[np.ndarray], seed: int) -> Callable[[Pass, Module, Module], str]:
+    def check(pass_: Pass, before: Module, after: Module) -> str:
+        outcome = contracts.check(pass_, before, after, [inputs], seed)
+        detail = f", {outcome.detail}" if outcome.detail else ""
+        return f"keeps {outcome.contract.value}: error {outcome.error:.2g}, limit {outcome.tolerance:.2g}{detail}"
 
     return check
 

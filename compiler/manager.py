@@ -32,11 +32,11 @@ class Stage:
 class Watch:
     """What the user wants to see while passes run.
 
-    check: called with (pass, before, after) after every pass, for `--verify-each`.
+    check: called with (pass, before, after) after every pass, for `--verify-each`; what it says becomes a remark.
     show: called with (name, text of the module) for the passes named in `print_after` ("*" for all).
     """
 
-    check: Callable[[Pass, Module, Module], None] | None = None
+    check: Callable[[Pass, Module, Module], str] | None = None
     show: Callable[[str, str], None] | None = None
     print_after: frozenset[str] = frozenset()
     dump_dir: Path | None = None
@@ -66,7 +66,7 @@ def run_passes(module: Module, passes: Sequence[Pass], context: Context, watch: 
         except InputError as fault:
             raise InternalError(f"pass {describe(pass_)} left a broken module\n{fault}") from fault
         if watch.check is not None:
-            watch.check(pass_, module, after)
+            context.remark(pass_, watch.check(pass_, module, after))
         watch.record(Stage(pass_.name, after, seconds, size_of(after), tuple(context.remarks[known:])))
         module = after
     return module
