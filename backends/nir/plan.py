@@ -18,6 +18,12 @@ DT = 1e-4
 """Seconds of one time step: what snntorch assumes of every NIR file."""
 
 INPUT, OUTPUT = "input", "output"
+_RESERVED = {
+    *("input", "output", "state", "apply", "buffers", "children", "clear", "compile", "cpu", "cuda", "double", "eval"),
+    *("float", "forward", "half", "items", "keys", "modules", "parameters", "pop", "to", "train", "training", "type"),
+    *("update", "values"),
+}
+"""Names that a NIR graph needs itself or that a torch ModuleDict, in which readers keep the nodes, has already."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +59,7 @@ class Plan:
         # HDF5 takes "/" for a folder and torch "." for a submodule.
         base = "".join(c if c.isalnum() or c == "_" else "_" for c in hint) or node.source
         name, count = base, 1
-        while name in self.nodes or name in (INPUT, OUTPUT):
+        while name in self.nodes or name in _RESERVED:
             count += 1
             name = f"{base}_{count}"
         self.nodes[name] = node

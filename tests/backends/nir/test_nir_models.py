@@ -226,7 +226,7 @@ class SeveralThresholds(Net):
     def __init__(self) -> None:
         super().__init__()
         self.one = snntorch.Leaky(beta=torch.rand(6), reset_mechanism="zero")
-        self.one.threshold = torch.rand(6) + 0.1
+        self.one.register_buffer("threshold", torch.rand(6) + 0.1)
 
     def forward(self, x: Tensor) -> Tensor:
         v, out = torch.zeros(x.shape[0], 6), []
