@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tomllib
 import venv
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parent.parent
 SKIPPED = {"tests", "examples", "benchmarks", "docs", "build", "dist", "tools"}
@@ -78,3 +81,39 @@ def test_a_missing_extra_is_named_in_one_line(core_only: Path, tmp_path: Path, a
     assert done.stderr.count("error[") == 1
     assert f'pip install "{extra}"' in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_no_dependency_forbids_use_in_a_product():
+    """No AGPL, GPL or non-commercial licence among the core and the extras that the tests install (LGPL is none)."""
+    waiting, seen, refused = ["qsc[dev]"], set(), []
+    while waiting:
+        requirement = Requirement(waiting.pop())
+        for extra in ("", *requirement.extras):
+            if (requirement.name, extra) in seen:
+                continue
+            seen.add((requirement.name, extra))
+            try:
+                found = metadata.distribution(requirement.name)
+            except metadata.PackageNotFoundError:
+                continue
+            refused += [requirement.name] if FORBIDDEN.search(licence(found)) else []
+            for line in found.requires or ():
+                wanted = Requirement(line)
+                if wanted.marker is None or wanted.marker.evaluate({"extra": extra}):
+                    waiting.append(f"{wanted.name}[{','.join(wanted.extras)}]" if wanted.extras else wanted.name)
+    assert len(seen) > 40
+    assert FORBIDDEN.search("GPL-3.0-only")
+    assert FORBIDDEN.search("License :: OSI Approved :: GNU Affero General Public License v3")
+    assert not FORBIDDEN.search("LGPL-2.1")
+    assert refused == []
+
+
+FORBIDDEN = re.compile(r"(?<!L)(?<!Lesser )\b(A?GPL|(Affero )?General Public|non-?commercial)", re.IGNORECASE)
+
+
+def licence(found: metadata.Distribution) -> str:
+    """What a package's metadata says of its licence; of a long text only the beginning."""
+    fields = found.metadata
+    classifiers = [c for c in fields.get_all("Classifier") or [] if c.startswith("License")]
+    own = fields.get("License-Expression") or (fields.get("License") or "")[:200]
+    return own if fields.get("License-Expression") else " | ".join([own, *classifiers])
