@@ -188,7 +188,8 @@ def optimise(
         context = Context(target, options.seed, _supports(backend, target), backend.whole_region)
         module = run_passes(module, passes, context, watch)
         ran += passes
-        remarks += context.remarks
+        # What an earlier target left to the host, a later one may have taken.
+        remarks = [r for r in remarks if not r.message.startswith(HOST_NOTE)] + context.remarks
     return module.without_unused(), ran, remarks
 
 

@@ -13,7 +13,7 @@ TARGET = Target(
     kind="neuromorphic",
     backend="nir",
     summary="a NIR graph: LIF and CubaLIF neurons, linear and conv layers, average pooling, flatten",
-    native_ops=("linear", "conv", "avg_pool", "reshape", "add", "leaky", "synaptic", "scan"),
+    native_ops=("linear", "conv", "avg_pool", "reshape", "add", "mul", "leaky", "synaptic", "scan"),
 )
 """The target `nir`."""
 
