@@ -36,8 +36,20 @@ from .syntax import (
 
 MOST_QUBITS = 1_000_000
 MOST_VARIABLES = 10_000_000
-MOST_STEPS = 20_000_000
+MOST_STEPS = 2_000_000
 """Rounds of loops and gates that one block may unroll to."""
+
+ELSEWHERE = {
+    "cnot": "cx",
+    "toffoli": "ccx",
+    "fredkin": "cswap",
+    "hadamard": "h",
+    "u": "u3",
+    "u1": "p",
+    "cu1": "cp",
+    "cphase": "cp",
+}
+"""Names that other languages have for gates of this one."""
 
 ZERO = Affine.of(Scalar())
 
@@ -101,8 +113,11 @@ class Body:
             try:
                 self._statement(statement, frame)
             except Wrong as wrong:
-                notes = (f"with {', '.join(frame.rounds)}",) if frame.rounds else ()
-                self.faults.add(wrong.code, wrong.message, wrong.span, wrong.help, notes)
+                self._record(wrong, frame)
+
+    def _record(self, wrong: Wrong, frame: Frame) -> None:
+        notes = (f"with {', '.join(frame.rounds)}",) if frame.rounds else ()
+        self.faults.add(wrong.code, wrong.message, wrong.span, wrong.help, notes)
 
     def _statement(self, statement: Statement, frame: Frame) -> None:
         if isinstance(statement, GateCall):
@@ -119,7 +134,8 @@ class Body:
         if name in frame.scope.integers or name in frame.scope.arrays:
             what = "a loop around this one" if name in frame.scope.integers else "an angle input"
             raise Wrong("P0003", f"{name} is already {what}", loop.name.span, "give the loop variable another name")
-        for value in span_of_range(loop.range, frame.scope):
+        _check_name(loop.name)
+        for value in span_of_range(loop.range, frame.scope, MOST_STEPS):
             self._count(loop.name.span)
             scope = frame.scope.with_integer(name, value)
             self.lower(loop.body, replace(frame, scope=scope, rounds=(*frame.rounds, f"{name} = {value}")))
@@ -148,7 +164,8 @@ class Body:
             self._built_in(call, GATES[OPCODES[name]], frame, when)
         else:
             known = [*OPCODES, *self.definitions, "phase"]
-            raise Wrong("P0002", f"there is no gate {name}", call.name.span, did_you_mean(name, known))
+            help = f"it is called {ELSEWHERE[name]} here" if name in ELSEWHERE else did_you_mean(name, known)
+            raise Wrong("P0002", f"there is no gate {name}", call.name.span, help)
 
     def _condition(self, call: GateCall, frame: Frame) -> Condition | None:
         parts = list(frame.conditions)
@@ -169,7 +186,7 @@ class Body:
     def _built_in(self, call: GateCall, gate: Gate, frame: Frame, when: Condition | None) -> None:
         pauli, arguments = _pauli_letters(call) if gate.name == "pauli" else (None, call.arguments)
         _check_angles(call.name, len(arguments), gate.angles)
-        angles = tuple(evaluate(a, frame.scope) for a in arguments)
+        angles = self._angles(arguments, frame)
         targets = self._targets(call, gate, frame)
         opcode = OPCODES[gate.name]
         if gate.qubits < 0:
@@ -184,11 +201,22 @@ class Body:
         if targets and len(targets) != len(placed):
             message = f"{len(placed)} qubits are measured into {len(targets)} bits"
             raise Wrong("C0003", message, call.targets[0].span)
-        for k, wires in enumerate(placed):
-            self._count(call.name.span)
+        for wires in placed:
             _check_distinct(call, wires)
+        for k, wires in enumerate(placed if angles is not None else ()):
+            self._count(call.name.span)
             clbits = (targets[k],) if targets else ()
-            self.emit(opcode, wires, angles, call.name.span, clbits=clbits, pauli=pauli, condition=when)
+            self.emit(opcode, wires, angles or (), call.name.span, clbits=clbits, pauli=pauli, condition=when)
+
+    def _angles(self, arguments: Sequence[Expression], frame: Frame) -> tuple[Affine, ...] | None:
+        """The angles of a call; None after faults, which are recorded so that the qubits are still looked at."""
+        out: list[Affine] = []
+        for argument in arguments:
+            try:
+                out.append(evaluate(argument, frame.scope))
+            except Wrong as wrong:
+                self._record(wrong, frame)
+        return tuple(out) if len(out) == len(arguments) else None
 
     def _targets(self, call: GateCall, gate: Gate, frame: Frame) -> list[int]:
         """The bits that a measurement writes."""
@@ -216,14 +244,18 @@ class Body:
         if call.targets:
             raise Wrong("P0005", f"{call.name.text} writes no bit, only measure does", call.targets[0].span)
         _check_angles(call.name, len(call.arguments), template.angles)
-        given = [evaluate(a, frame.scope) for a in call.arguments]
+        given = self._angles(call.arguments, frame)
+        placed = _broadcast(call, template.qubits, frame)
+        for wires in placed:
+            _check_distinct(call, wires)
+        if given is None:
+            return
         if when is not None and template.phase != ZERO:
             message = f"{call.name.text} has a global phase, which cannot have a condition"
             raise Wrong("P0005", message, call.name.span)
         gates = [(code, at, tuple(a.substituted(given) for a in forms), p) for code, at, forms, p in template.gates]
         phase = template.phase.substituted(given)
-        for wires in _broadcast(call, template.qubits, frame):
-            _check_distinct(call, wires)
+        for wires in placed:
             for opcode, at, forms, pauli in gates:
                 self._count(call.name.span)
                 self.emit(opcode, tuple(wires[k] for k in at), forms, call.name.span, pauli=pauli, condition=when)
@@ -313,12 +345,19 @@ class GateBody(Body):
         pauli: str | None = None,
         condition: Condition | None = None,
     ) -> None:
-        gate = GATES[opcode]
-        if condition is not None or not (gate.unitary or gate.name == "barrier"):
-            what = "a condition" if condition is not None else gate.name
-            help = "write it in the circuit itself"
-            raise Wrong("P0005", f"a gate definition holds unitary gates, not {what}", span, help)
         self.gates.append((opcode, wires, angles, pauli))
+
+    def _call(self, call: GateCall, frame: Frame) -> None:
+        name = call.name.text
+        if name in ("measure", "reset") or call.condition is not None:
+            what = f"no {name}" if name in ("measure", "reset") else "no condition"
+            help = "write it in the circuit itself"
+            raise Wrong("P0005", f"a gate definition holds unitary gates, {what}", call.name.span, help)
+        super()._call(call, frame)
+
+    def _if(self, block: If, frame: Frame) -> None:
+        help = "write it in the circuit itself"
+        raise Wrong("P0005", "a gate definition holds unitary gates, no condition", block.condition.span, help)
 
     def qubits(self, reference: Reference, scope: Scope) -> tuple[list[int], bool]:
         """The qubit of the definition that an operand names."""
@@ -340,10 +379,7 @@ def _indices(reference: Reference, size: int, scope: Scope) -> tuple[list[int], 
         raise Wrong("P0005", f"{reference.name.text} has one index", reference.span)
     index = reference.indices[0]
     if isinstance(index, Slice):
-        numbers = span_of_range(index, scope)
-        if len(numbers) > size:
-            raise Wrong("P0004", f"this range has {len(numbers)} numbers, {reference.name.text} has {size}", index.span)
-        return list(numbers), True
+        return list(span_of_range(index, scope, size)), True
     return [integer(index, scope)], False
 
 
@@ -421,12 +457,23 @@ def _definition(
     before = faults.count
     for name in [*repeated(block.qubits), *repeated(block.angles)]:
         faults.add("P0003", f"{name.text} is named twice", name.span)
+    for name in block.angles:
+        try:
+            _check_name(name)
+        except Wrong as wrong:
+            wrong.record(faults)
     body = GateBody(faults, known, runs, block)
     scope = Scope({name.text: (k, ()) for k, name in enumerate(block.angles)})
     body.lower(block.body, Frame(scope, body.qubits))
     if faults.count > before:
         return None
     return Template(len(block.qubits), len(block.angles), body.gates, body.phase)
+
+
+def _check_name(name: Name) -> None:
+    """A name that stands in angles is not pi."""
+    if name.text == "pi" and not name.quoted:
+        raise Wrong("P0003", "pi is the number pi", name.span, 'give it another name, or quote it everywhere: "pi"')
 
 
 def repeated(names: Sequence[Name]) -> list[Name]:
@@ -467,6 +514,7 @@ def _angle_inputs(parameters: Sequence[AngleParameter], faults: Faults) -> tuple
     left = MOST_VARIABLES
     for p in parameters:
         try:
+            _check_name(p.name)
             shape = tuple(whole(size, MOST_VARIABLES, "angles") for size in p.shape)
             array = AngleInput(p.name.text, shape, "weight" if p.weight else "input")
             # Sizes multiply to more than an int64 holds, so they are counted as Python numbers.

@@ -7,7 +7,7 @@ is pi and `0.1 + 0.2` is 0.3. What is outside of that form (pi * pi, 1 / pi) bec
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -106,7 +106,7 @@ class Affine:
         """Raises ZeroDivisionError."""
         return Affine(self.constant / divisor, {v: c / divisor for v, c in self.terms.items()})
 
-    def substituted(self, values: list[Affine]) -> Affine:
+    def substituted(self, values: Sequence[Affine]) -> Affine:
         """The form with value k in place of variable k."""
         out = Affine.of(self.constant)
         for variable, coefficient in self.terms.items():

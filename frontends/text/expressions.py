@@ -102,7 +102,8 @@ def _combined(operator: str, a: Affine, b: Affine, span: Span) -> Affine:
     if operator == "-":
         return a + b.scaled(Scalar(Fraction(-1)))
     if operator in _BITWISE:
-        raise Wrong("P0005", f"'{operator}' is for bits, not for numbers", span, "a power is written a**b")
+        help = "a power is written a**b" if operator == "^" else ""
+        raise Wrong("P0005", f"'{operator}' is for bits, not for numbers", span, help)
     if operator == "*" and not a.terms:
         return b.scaled(a.constant)
     if b.terms:
@@ -193,10 +194,12 @@ def _index_message(name: str, shape: tuple[int, ...], given: int) -> str:
     return f"{declared} needs {len(shape)} {'index' if len(shape) == 1 else 'indices'}, got {given or 'none'}"
 
 
-def span_of_range(given: Slice, scope: Scope) -> range:
-    """The numbers of `first..last` (last excluded) or `first..=last`."""
-    first, last = integer(given.first, scope), integer(given.last, scope)
-    return range(first, last + 1 if given.inclusive else last)
+def span_of_range(given: Slice, scope: Scope, most: int) -> range:
+    """The numbers of `first..last` (last excluded) or `first..=last`, at most `most` of them."""
+    first, last = integer(given.first, scope), integer(given.last, scope) + given.inclusive
+    if last - first > most:
+        raise Wrong("P0004", f"this range has {last - first} numbers, more than {most}", given.span)
+    return range(first, last)
 
 
 def condition(expression: Expression, scope: Scope, num_bits: int) -> Condition:

@@ -83,10 +83,9 @@ class _Graph:
     def _results(self, node: GraphNode, types: Sequence[Type]) -> tuple[Value, ...]:
         call = node.call
         if len(types) != len(node.targets):
-            given = f"{len(node.targets)} names" if len(node.targets) != 1 else "1 name"
-            what = f"{call.op.text} gives {_count(len(types), 'result')}: {', '.join(map(str, types))}"
+            what = f"{call.op.text} gives {_count(len(types), 'result')}, {', '.join(map(str, types)) or 'nothing'}"
             span = node.targets[0][0].span if node.targets else call.op.span
-            raise Wrong("I0005", f"{what}; there are {given} for them", span)
+            raise Wrong("I0005", f"{what}, for {_count(len(node.targets), 'name')}", span)
         for (name, written), actual in zip(node.targets, types, strict=True):
             if written is not None and (declared := read_type(written)) != actual:
                 message = f"{name.text} is written as {declared}, {call.op.text} gives {actual}"
@@ -117,11 +116,12 @@ class _Graph:
             raise Wrong(
                 "P0002", f"there is no op {call.op.text}", call.op.span, did_you_mean(call.op.text, Op.registry)
             )
+        before = self.faults.count
         graphs = [(key, self.reader.read(block)) for key, block in bodies]
         operands = self._operands(call)
         op = build_op(kind, call, graphs)
         self._check_blocks(op, call.attributes)
-        if None in operands:
+        if None in operands or self.faults.count > before:
             raise _Unknown
         return op, tuple(v for v in operands if v is not None)
 

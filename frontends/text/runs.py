@@ -150,7 +150,7 @@ _WRONG = -2
 
 def take_run(run: GateRun, columns: Columns, scope: Scope, num_qubits: int, num_clbits: int) -> Iterator[int]:
     """Append the lines of a run. Yields, in its turn, the number of every line with a fault, which it leaves out."""
-    indents, names, letters, angles, qubits, bits, conditions, _ = zip(*run.fields, strict=True)
+    indents, names, letters, angles, qubits, bits, conditions = ([f[k] for f in run.fields] for k in range(7))
     wires = {text: tuple(map(int, _DIGITS.findall(text))) for text in set(qubits)}
     arity = {text: _arity(group, num_qubits) for text, group in wires.items()}
     rows = _Angles(columns, scope).rows(angles)
