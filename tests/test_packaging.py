@@ -10,6 +10,7 @@ import tomllib
 import venv
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import pytest
 from packaging.requirements import Requirement
@@ -113,7 +114,7 @@ FORBIDDEN = re.compile(r"(?<!L)(?<!Lesser )\b(A?GPL|(Affero )?General Public|non
 
 def licence(found: metadata.Distribution) -> str:
     """What a package's metadata says of its licence; of a long text only the beginning."""
-    fields = found.metadata
+    fields: Any = found.metadata
     classifiers = [c for c in fields.get_all("Classifier") or [] if c.startswith("License")]
     own = fields.get("License-Expression") or (fields.get("License") or "")[:200]
     return own if fields.get("License-Expression") else " | ".join([own, *classifiers])
