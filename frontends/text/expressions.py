@@ -14,6 +14,9 @@ from .faults import Wrong
 from .syntax import Chain, Expression, Index, Number, Pi, Prefixed, Reference, Slice, Span
 
 LARGEST_EXPONENT = 4096
+LONGEST_CONDITION = 100
+"""Operators of one rank in a condition: what reads conditions nests as deeply."""
+
 _BITWISE = {"|": "or", "^": "xor", "&": "and"}
 _PI = Affine.of(Scalar(pi_multiple=Fraction(1)))
 
@@ -205,6 +208,9 @@ def span_of_range(given: Slice, scope: Scope, most: int) -> range:
 def condition(expression: Expression, scope: Scope, num_bits: int) -> Condition:
     """A condition on the classical bits c[0] .. c[num_bits - 1]."""
     if isinstance(expression, Chain) and all(op in _BITWISE for op, _ in expression.rest):
+        if len(expression.rest) > LONGEST_CONDITION:
+            message = f"a condition of {len(expression.rest) + 1} parts is too long"
+            raise Wrong("P0004", message, expression.span, f"at most {LONGEST_CONDITION + 1}")
         value = condition(expression.first, scope, num_bits)
         for operator, item in expression.rest:
             value = (_BITWISE[operator], value, condition(item, scope, num_bits))

@@ -196,9 +196,7 @@ class _Graph:
     def _types(self, op: Op, operands: Sequence[Value], call: Call) -> tuple[Type, ...]:
         least, most = op.operands
         if len(operands) < least or (most is not None and len(operands) > most):
-            wanted = str(least) if least == most else f"{least} or more" if most is None else f"{least} to {most}"
-            plural = "operand" if wanted == "1" else "operands"
-            raise Wrong("P0005", f"{op.mnemonic} needs {wanted} {plural}, got {len(operands)}", call.span)
+            raise Wrong("P0005", f"{op.mnemonic} needs {_between(least, most)}, got {len(operands)}", call.span)
         try:
             return op.result_types(tuple(v.type for v in operands), self.reader.module)
         except TypeFault as fault:
@@ -212,3 +210,11 @@ class _Graph:
 
 def _count(number: int, what: str) -> str:
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def _between(least: int, most: int | None) -> str:
+    if least == most:
+        return _count(least, "operand")
+    if most is None:
+        return f"{least} or more operands"
+    return f"{least} {'or' if most == least + 1 else 'to'} {most} operands"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -19,8 +19,8 @@ from .syntax import CellLine, Chain, Expression, LogicBlock, Name, NetlistBlock,
 
 _OPERATORS = {"&": "and", "|": "or", "^": "xor"}
 
-Line = tuple[tuple[str, ...], str, tuple[str, ...], int, int, Callable[[], CellLine]]
-"""Outputs, cell, inputs, line and column of one cell, and how to get it with the places of its parts."""
+Line = tuple[tuple[str, ...], str, tuple[str, ...], int, int, CellLine | CellsRun, int]
+"""Outputs, cell, inputs, line and column of one cell, and what it was read from: a line, or one of a run."""
 
 
 def lower_netlist(block: NetlistBlock, faults: Faults, runs: Sequence[CellsRun]) -> Netlist:
@@ -32,10 +32,10 @@ def lower_netlist(block: NetlistBlock, faults: Faults, runs: Sequence[CellsRun])
     for name in block.clocks[1:]:
         faults.add("P0003", "a netlist has one clock", name.span)
     lines = [*_lines(block, runs)]
-    for outputs, _, _, _, _, source in lines:
-        for k, net in enumerate(outputs):
+    for line in lines:
+        for k, net in enumerate(line[0]):
             if net in nets:
-                _define(source().outputs[k], nets, faults)
+                _define(_source(line).outputs[k], nets, faults)
             else:
                 nets[net] = len(nets)
     rows = [*_rows(lines, nets, faults)]
@@ -87,24 +87,26 @@ def _lines(block: NetlistBlock, runs: Sequence[CellsRun]) -> Iterator[Line]:
         run = runs[item.number]
         for k, (indent, outputs, cell, inputs, _) in enumerate(run.fields):
             given = tuple(inputs.split(", ")) if inputs else ()
-            yield tuple(outputs.split(", ")), cell, given, run.lines[k], len(indent) + 1, _later(run, k)
-
-
-def _later(run: CellsRun, k: int) -> Callable[[], CellLine]:
-    return lambda: run.cell(k)
+            yield tuple(outputs.split(", ")), cell, given, run.lines[k], len(indent) + 1, run, k
 
 
 def _line(item: CellLine) -> Line:
     outputs, inputs = tuple(n.text for n in item.outputs), tuple(n.text for n in item.inputs)
     place = item.outputs[0].span
-    return outputs, item.cell.text, inputs, place.line, place.column, lambda: item
+    return outputs, item.cell.text, inputs, place.line, place.column, item, 0
+
+
+def _source(line: Line) -> CellLine:
+    """The cell with the places of its parts."""
+    return line[5] if isinstance(line[5], CellLine) else line[5].cell(line[6])
 
 
 def _rows(lines: Sequence[Line], nets: Mapping[str, int], faults: Faults) -> Iterator[CellRow]:
-    for k, (outputs, cell, inputs, _, _, source) in enumerate(lines):
+    for k, line in enumerate(lines):
+        outputs, cell, inputs = line[:3]
         code = CELL_CODES.get(cell)
         if code is None:
-            name = source().cell
+            name = _source(line).cell
             # Names that differ in case only are the likeliest slip: `and` is logic, AND2 a cell.
             close = [c for c in CELL_CODES if c.lower().startswith(cell.lower())] or nearest(cell, CELL_CODES)
             help = did_you_mean(cell, close or CELL_CODES)
@@ -114,11 +116,13 @@ def _rows(lines: Sequence[Line], nets: Mapping[str, int], faults: Faults) -> Ite
         if len(inputs) != len(kind.inputs) or len(outputs) != len(kind.outputs):
             pins = f"({', '.join(kind.outputs)}) = {cell}({', '.join(kind.inputs)})"
             message = f"{cell} has {len(kind.inputs)} inputs and {len(kind.outputs)} outputs"
-            faults.add("N0002", f"{message}, got {len(inputs)} and {len(outputs)}", source().cell.span, f"pins: {pins}")
+            faults.add(
+                "N0002", f"{message}, got {len(inputs)} and {len(outputs)}", _source(line).cell.span, f"pins: {pins}"
+            )
             continue
         pins = [nets.get(net, -1) for net in inputs]
         if -1 in pins:
-            for name in source().inputs:
+            for name in _source(line).inputs:
                 _known(name, nets, faults)
         yield CellRow(code, tuple(pins), tuple(nets[net] for net in outputs), k)
 

@@ -56,6 +56,8 @@ def test_a_bundle_of_programs():
         ("circuit c() on 1 qubits { rz(" + "(" * 20000 + "1" + ")" * 20000 + ") q[0]; }", None),
         ("circuit c() on 1 qubits { rz(" + "-" * 20000 + "1) q[0]; }", "deeply"),
         ("circuit c() on 1 qubits { " + "if c[0] {" * 5000 + "}" * 5000 + "}", "no bit"),
+        ("circuit c() on 1 qubits, 1 bits { h q if c[0]" + " & c[0]" * 5000 + "; }", "too long"),
+        ("circuit c() on 1 qubits { " + "for i in 0..1 {" * 5000 + "}" * 5000 + "}", "already"),
         ("circuit c() on 1 qubits { rz(" + "9" * 5000 + ") q[0]; }", "too long"),
         ("circuit c() on 1 qubits { rz(1e-999999999) q[0]; }", None),
         ("circuit c() on 1 qubits { rz(1e999999999) q[0]; }", "larger"),
