@@ -105,6 +105,9 @@ def load_source(source: Any, options: Options, example_input: Any = None) -> Imp
         if path.suffix not in registry.FRONTENDS.entries:
             known = ", ".join(registry.FRONTENDS.entries)
             raise InputError.of("M0007", f"{path} is of an unknown kind {path.suffix!r}", help=f"known: {known}")
+        # Places below the working folder are told from there, so that a bundle does not depend on where that folder is.
+        if path.is_absolute() and path.is_relative_to(Path.cwd()):
+            path = path.relative_to(Path.cwd())
         return registry.FRONTENDS.load(path.suffix)(path, options.entry, options.input_shape)
     if hasattr(source, "to_module"):
         return Imported(source.to_module())
