@@ -39,7 +39,6 @@ test: setup lint
 	$(BIN)/pytest -n auto
 
 bench: setup
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt ".[bench]"
 	$(BIN)/python benchmarks/run_all.py
 
 docs: setup

@@ -59,6 +59,9 @@ class Backend(Protocol):
     whole_region: ClassVar[bool]
     """Whether a launch may hold a connected region of nodes (True) or exactly one node (False)."""
 
+    importers: ClassVar[tuple[str, ...]]
+    """Other frameworks that this backend can have its artifacts run by."""
+
     def unsupported(self, node: Node, module: Module, target: Target) -> str | None:
         """None where `target` can run `node`, else the reason in one sentence."""
         ...

@@ -26,7 +26,7 @@ def compile(
     verify: bool = True,
     verify_each: bool = False,
     keep_stages: bool = False,
-    tolerance: float = 0.0,
+    max_error: float = 0.0,
     seed: int = 0,
     **settings: Any,
 ) -> Bundle:
@@ -34,7 +34,8 @@ def compile(
 
     model: a torch module, a path (.py, .pt2, .qsc) or a loaded Module. target: a name of `qsc targets`, a .toml file,
     or several, one of each kind. example_input: a tensor or a tuple of tensors, batch first, for a torch module.
-    Further keywords are options of passes, named as on the command line: `bits=4` is `--bits 4`.
+    max_error: largest error that verification accepts; 0 for 1e-9 (float64) or 1e-5. Further keywords are options of
+    passes, named as on the command line: `bits=4` is `--bits 4`.
 
     Example::
 
@@ -55,7 +56,7 @@ def compile(
         verify=verify,
         verify_each=verify_each,
         keep_stages=keep_stages,
-        tolerance=tolerance,
+        max_error=max_error,
         seed=seed,
     )
     return compile_model(model, options, example_input=example_input)

@@ -12,10 +12,11 @@ import numpy as np
 
 from ..backends.base import Backend, RunOptions
 from ..ir import InputError, Module
-from ..ir.ops import Launch
-from ..ir.types import DTYPES, DYNAMIC, Type
+from ..ir.ops import Launch, Readout
+from ..ir.types import DYNAMIC, Type
 from . import registry, storage
 from .environment import naming_extras
+from .inputs import check_arrays
 
 if TYPE_CHECKING:
     from .verification import Verification
@@ -94,7 +95,8 @@ class Bundle:
         that runs the artifacts, where the backend knows one.
         Raises InputError where the inputs do not fit, MissingError where the backend's SDK or program is not there.
         """
-        arrays = self.check_inputs(inputs)
+        arrays = check_arrays(inputs, self.program.graph.inputs)
+        self._check_options(shots, noise, importer)
         with naming_extras():
             outputs = self._run(arrays, RunOptions(shots, noise, seed, importer), precision)
         return outputs[0] if len(outputs) == 1 else outputs
@@ -141,29 +143,20 @@ class Bundle:
 
     # How it runs
 
-    def check_inputs(self, inputs: Sequence[Any]) -> list[np.ndarray]:
-        """The inputs as arrays of the declared types. InputError R0001 with what is given and what is wanted."""
-        declared = self.program.graph.inputs
-        if len(inputs) != len(declared):
-            wanted = ", ".join(map(str, declared))
-            raise InputError.of("R0001", f"{len(inputs)} inputs are given, the model takes {len(declared)}: {wanted}")
-        arrays = [as_array(x, value.type) for x, value in zip(inputs, declared, strict=True)]
-        for array, value in zip(arrays, declared, strict=True):
-            fits = len(array.shape) == len(value.type.shape) and all(
-                wanted in (DYNAMIC, given) for given, wanted in zip(array.shape, value.type.shape, strict=True)
+    def _check_options(self, shots: int | None, noise: bool, importer: str | None) -> None:
+        """InputError where an option asks for something that this model does not have."""
+        if shots is not None and (not isinstance(shots, int) or shots < 1):
+            raise InputError.of(
+                "R0001", f"shots is {shots!r}", help="a whole number of at least 1, or None for exact values"
             )
-            if not fits:
-                raise InputError.of(
-                    "R0001",
-                    f"input {value.name} has shape {tuple(array.shape)}, the model takes {value.type}",
-                    help="the first dimension, written ?, is the batch" if value.type.batched else "",
-                )
-            if array.dtype.kind == "f" and not np.isfinite(array).all():
-                where = np.argwhere(~np.isfinite(array))[0].tolist()
-                raise InputError.of("R0001", f"input {value.name} holds {array[tuple(where)]} at index {where}")
-        if len({len(a) for a, v in zip(arrays, declared, strict=True) if v.type.batched}) > 1:
-            raise InputError.of("R0001", f"the inputs have different batch sizes: {[len(a) for a in arrays]}")
-        return arrays
+        launches = self.launches()
+        measured = any(isinstance(n.op, Readout) for launch in launches for n in launch.body.walk())
+        if (shots is not None or noise) and not measured:
+            raise InputError.of("R0001", "shots and noise are for circuits on a device; this model has none there")
+        known = sorted({name for launch in launches for name in self.backend_of(launch).importers})
+        if importer is not None and importer not in known:
+            what = "no backend of this bundle has an importer" if not known else "known: " + ", ".join(known)
+            raise InputError.of("O0002", f"nothing here for the importer {importer!r} to run", help=what)
 
     def _run_chunk(self, inputs: list[np.ndarray], options: RunOptions, precision: str | None) -> list[np.ndarray]:
         from ..ir.interpreter import evaluate
@@ -214,16 +207,6 @@ def load(folder: str | Path) -> Bundle:
     """The bundle in `folder`, every hash checked. InputError where it is missing, damaged or of a newer schema."""
     manifest, files = storage.read_folder(Path(folder))
     return Bundle(manifest, files)
-
-
-def as_array(value: Any, wanted: Type) -> np.ndarray:
-    """A numpy array of the declared element type from an array, a tensor or a nested list."""
-    if hasattr(value, "detach"):
-        value = value.detach().cpu().numpy()
-    array = np.asarray(value)
-    if wanted.is_float and array.dtype == np.float64:
-        return array
-    return array.astype(DTYPES[wanted.dtype], copy=False)
 
 
 def _batch_axis(t: Type) -> int:

@@ -22,8 +22,9 @@ from ..ir.ops import Launch
 from ..ir.target import Target
 from ..ir.types import DYNAMIC
 from . import contracts, pipelines, registry, storage
-from .bundle import GOLDEN, PROGRAM, SOURCE, WEIGHTS, Bundle, as_array
+from .bundle import GOLDEN, PROGRAM, SOURCE, WEIGHTS, Bundle
 from .environment import naming_extras
+from .inputs import as_array, check_arrays, read_arrays
 from .manager import InternalError, Stage, Watch, run_passes, size_of
 from .passes.base import Context, Contract, Pass, Remark
 from .passes.partition import HOST_NOTE
@@ -56,7 +57,7 @@ class Options:
     verify: bool = True
     verify_each: bool = False
     keep_stages: bool = False
-    tolerance: float = 0.0
+    max_error: float = 0.0
     seed: int = 0
 
 
@@ -125,11 +126,9 @@ def golden_inputs(imported: Imported, options: Options) -> list[np.ndarray]:
     declared = imported.module.graph.inputs
     given = options.calibration if options.calibration is not None else imported.example_inputs
     if isinstance(given, Path):
-        given = read_arrays(given)
+        given = read_arrays(given, [v.name for v in declared])
     if given:
-        if len(given) != len(declared):
-            raise InputError.of("R0001", f"{len(given)} example inputs are given, the model takes {len(declared)}")
-        return [as_array(x, v.type) for x, v in zip(given, declared, strict=True)]
+        return check_arrays(given, declared)
     rng = np.random.default_rng(options.seed)
     drawn: list[np.ndarray] = []
     for value in declared:
@@ -137,7 +136,7 @@ def golden_inputs(imported: Imported, options: Options) -> list[np.ndarray]:
         if value.type.dtype == "bit":
             drawn.append(_bits(shape, rng) if len(declared) > 1 else _truth_table(value.type.shape[-1], shape, rng))
         else:
-            drawn.append(as_array(rng.uniform(-np.pi, np.pi, shape), value.type))
+            drawn.append(as_array(rng.uniform(-np.pi, np.pi, shape), value))
     return drawn
 
 
@@ -149,23 +148,6 @@ def _truth_table(width: int, shape: tuple[int, ...], rng: np.random.Generator) -
     if width <= TRUTH_TABLE_BITS and len(shape) == 2:
         return (np.arange(1 << width)[:, None] >> np.arange(width)) & 1 == 1
     return _bits(shape, rng)
-
-
-def read_arrays(path: Path) -> list[np.ndarray]:
-    """The arrays of a .npy or .npz file, those of a .npz in order of their names. InputError if it cannot be read."""
-    try:
-        found = np.load(path, allow_pickle=False)
-    except FileNotFoundError:
-        raise InputError.of("R0004", f"there is no file {path}") from None
-    except OSError as fault:
-        raise InputError.of("R0004", f"cannot read {path}: {fault.strerror or fault}") from None
-    except (ValueError, EOFError):
-        raise InputError.of(
-            "R0004",
-            f"{path} is not a whole .npy or .npz file of numbers",
-            help="write it with numpy.save or numpy.savez",
-        ) from None
-    return [found] if isinstance(found, np.ndarray) else [found[name] for name in sorted(found.files)]
 
 
 # Passes
@@ -291,7 +273,7 @@ def _assemble(
         "inputs": [str(v) for v in program.graph.inputs],
         "outputs": [str(v) for v in program.graph.outputs],
         "approximate": approximate,
-        "tolerance": options.tolerance,
+        "max_error": options.max_error,
         "costs": total_costs(by_op),
         "costs_by_op": by_op,
     }

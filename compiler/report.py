@@ -45,6 +45,8 @@ def _lines(bundle: Bundle) -> Iterator[str]:
             host[rest] = host.get(rest, 0) + 1
         else:
             yield f"  {before}" + (f"  [{remark['place']}]" if remark["place"] else "")
+    if not m["costs_by_op"] and any(t["kind"] != "host" for t in m["targets"]):
+        yield f"no part of the model runs on {targets}: the whole of it stays on the host"
     if host:
         yield "on the host:"
         yield from (f"  {reason}" + (f" ({count} times)" if count > 1 else "") for reason, count in host.items())

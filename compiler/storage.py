@@ -28,8 +28,8 @@ def digest(data: bytes) -> str:
 
 
 def to_json(value: Any) -> bytes:
-    """JSON with sorted keys and one trailing newline: equal values give equal bytes."""
-    return (json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
+    """JSON in the order of the keys as they were set, with one trailing newline: equal values give equal bytes."""
+    return (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode()
 
 
 def pack_arrays(arrays: Mapping[str, np.ndarray]) -> bytes:

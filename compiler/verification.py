@@ -93,7 +93,7 @@ def verify_bundle(bundle: Bundle, *, seed: int = 1, importer: str | None = None)
 def _golden_check(bundle: Bundle) -> Check:
     inputs, wanted = bundle.golden
     check = compare("golden", _outputs(bundle, inputs), wanted, bundle)
-    if bundle.manifest["approximate"] and not bundle.manifest["tolerance"] and not check.vacuous:
+    if bundle.manifest["approximate"] and not bundle.manifest["max_error"] and not check.vacuous:
         return replace(check, passed=True, tolerance=0.0, detail="approximate passes ran: measured, not limited")
     return check
 
@@ -133,7 +133,7 @@ def compare(kind: str, given: Sequence[np.ndarray], wanted: Sequence[np.ndarray]
     """The check of given against wanted outputs, typed as the program's outputs."""
     types = [v.type for v in bundle.program.graph.outputs]
     exact = all(t.dtype in ("spike", "bit") for t in types)
-    tolerance = 0.0 if exact else bundle.manifest["tolerance"] or TOLERANCE[bundle.default_precision]
+    tolerance = 0.0 if exact else bundle.manifest["max_error"] or TOLERANCE[bundle.default_precision]
     error, worst, mismatches, samples, vacuous = 0.0, -1, 0, 0, True
     for a, b, t in zip(given, wanted, types, strict=True):
         difference = np.abs(a.astype(np.float64) - b.astype(np.float64))

@@ -22,6 +22,7 @@ class HostBackend:
 
     name: ClassVar[str] = "host"
     whole_region: ClassVar[bool] = False
+    importers: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self) -> None:
         self.last_counts: dict[str, float] = {}

@@ -28,6 +28,7 @@ class NirBackend:
 
     name: ClassVar[str] = "nir"
     whole_region: ClassVar[bool] = True
+    importers: ClassVar[tuple[str, ...]] = IMPORTERS
 
     def __init__(self) -> None:
         self.last_counts: dict[str, float] = {}

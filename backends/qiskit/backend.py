@@ -37,6 +37,7 @@ class QiskitBackend:
 
     name: ClassVar[str] = "qiskit"
     whole_region: ClassVar[bool] = False
+    importers: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self) -> None:
         self.last_counts: dict[str, float] = {}

@@ -35,6 +35,7 @@ class SfqBackend:
 
     name: ClassVar[str] = "sfq"
     whole_region: ClassVar[bool] = False
+    importers: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self) -> None:
         self.last_counts: dict[str, float] = {}

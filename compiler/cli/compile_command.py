@@ -89,9 +89,7 @@ def parse_shape(text: str | None) -> tuple[int, ...] | None:
 @click.option(
     "--set", "settings", multiple=True, metavar="KEY=VALUE", help="An option of a pass, as option or pass.option."
 )
-@click.option(
-    "--tolerance", "check_tolerance", type=float, default=0.0, help="Largest error that verification accepts."
-)
+@click.option("--max-error", type=float, default=0.0, help="Largest error that verification accepts [default: 1e-9].")
 @click.option(
     "--strict", is_flag=True, help="Refuse what the target does not run itself, instead of leaving it to the host."
 )
@@ -114,7 +112,7 @@ def command(
     weights: str,
     passes: str | None,
     settings: tuple[str, ...],
-    check_tolerance: float,
+    max_error: float,
     strict: bool,
     verify_each: bool,
     no_verify: bool,
@@ -145,7 +143,7 @@ def command(
         verify=not no_verify,
         verify_each=verify_each,
         keep_stages=keep_stages,
-        tolerance=check_tolerance,
+        max_error=max_error,
         seed=seed,
     )
     with Progress(quiet or as_json) as step:

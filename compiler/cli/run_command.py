@@ -43,10 +43,10 @@ def command(
 ) -> None:
     """Run BUNDLE on inputs: device parts by the embedded simulator, the rest on the host."""
     from ..bundle import load
-    from ..driver import read_arrays
+    from ..inputs import read_arrays
 
     compiled = load(bundle)
-    given = read_arrays(inputs)
+    given = read_arrays(inputs, [v.name for v in compiled.program.graph.inputs])
     result = compiled.run(*given, shots=shots, noise=noise, seed=seed)
     outputs = result if isinstance(result, list) else [result]
     names = [v.name for v in compiled.program.graph.outputs]
@@ -66,6 +66,8 @@ def _write(path: Path, outputs: dict[str, np.ndarray]) -> None:
     from ..storage import cannot_write
 
     buffer = io.BytesIO()
+    if path.suffix not in (".npy", ".npz"):
+        raise click.BadParameter(f"{path} is neither a .npy nor a .npz file", param_hint="-o")
     if path.suffix == ".npz":
         np.savez(buffer, allow_pickle=False, **outputs)
     else:

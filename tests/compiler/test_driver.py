@@ -47,7 +47,7 @@ def circuit_file(tmp_path: Path) -> Path:
 def test_a_torch_model_from_python(net: torch.nn.Module, tmp_path: Path):
     x = torch.randn(7, 4)
     net.eval()
-    bundle = qsc.compile(net, target="host", example_input=x, passes="fold-batchnorm", verify_each=True, tolerance=1e-6)
+    bundle = qsc.compile(net, target="host", example_input=x, passes="fold-batchnorm", verify_each=True, max_error=1e-6)
     wanted = net.double()(x.double()).detach().numpy()
     net.float()
     assert np.abs(bundle.run(x) - wanted).max() < 1e-6
