@@ -19,7 +19,6 @@ from .lower import make_plan, reason_against
 from .plan import DT, INPUT, OUTPUT, NirNode, Plan
 
 GRAPH_FILE, META_FILE = "graph.nir", "meta.json"
-IMPORTERS = ("snntorch",)
 RESET = "at once, to v_reset"
 
 
@@ -28,7 +27,7 @@ class NirBackend:
 
     name: ClassVar[str] = "nir"
     whole_region: ClassVar[bool] = True
-    importers: ClassVar[tuple[str, ...]] = IMPORTERS
+    importers: ClassVar[tuple[str, ...]] = ("snntorch",)
 
     def __init__(self) -> None:
         self.last_counts: dict[str, float] = {}
@@ -78,16 +77,13 @@ class NirBackend:
         if options.importer is None:
             out, counts = run_graph(graph, meta["steps"], meta["dt"], x, sequence=meta["sequence"])
             self.last_counts = {"spikes": sum(counts.values())}
-        elif options.importer in IMPORTERS:
+        else:
             need("snntorch", "spiking")
             limits = snntorch_limits(graph.nodes)
             if limits:
                 raise TargetError.of("T0003", "; ".join(limits), help="verify without --importer")
             out = run_snntorch(graph, meta["steps"], x, sequence=meta["sequence"])
             self.last_counts = {}
-        else:
-            known = ", ".join(IMPORTERS)
-            raise InputError.of("O0002", f"nir knows no importer {options.importer!r}", help=f"known: {known}")
         return [out.numpy()]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,8 +35,9 @@ def test_the_names_of_an_npz_choose_the_inputs(pair: qsc.Bundle, tmp_path: Path)
     names = [v.name for v in pair.program.graph.inputs]
     path, out = tmp_path / "in.npz", tmp_path / "out.npy"
     pair.save(tmp_path / "pair")
-    for arrays in ({"x": x, "w": w}, {"w": w, "x": x}):
-        np.savez(path, **{n: arrays[n] for n in reversed(names)})
+    for order in (("x", "w"), ("w", "x")):
+        save: Any = np.savez
+        save(path, **{name: {"x": x, "w": w}[name] for name in order})
         assert run(["run", str(tmp_path / "pair"), "-i", str(path), "-o", str(out), "-q"]) == 0
         assert np.array_equal(np.load(out), pair.run(x, w))
     np.savez(path, a=x, b=w)
@@ -67,9 +69,10 @@ def test_shots_are_a_positive_whole_number(pair: qsc.Bundle, shots: float):
 
 def test_options_that_mean_nothing_are_refused(both: qsc.Bundle):
     bits = np.zeros((1, 2), bool)
-    for options in ({"shots": 10}, {"noise": True}):
-        with pytest.raises(qsc.QscError, match="has none"):
-            both.run(bits, **options)
+    with pytest.raises(qsc.QscError, match="has none"):
+        both.run(bits, shots=10)
+    with pytest.raises(qsc.QscError, match="has none"):
+        both.run(bits, noise=True)
     with pytest.raises(qsc.QscError, match="nothing here"):
         both.verify(importer="snntorch")
 
