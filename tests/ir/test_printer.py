@@ -92,7 +92,9 @@ def test_plain_names_stand_as_they_are(name: str):
     assert quote_name(name) == name
 
 
-@pytest.mark.parametrize("name", ["", "0.weight", "a-b", "a b", "a.", ".a", "a..b", "ü", "x\n", 'a"b', "\\", *RESERVED])
+@pytest.mark.parametrize(
+    "name", ["", "0.weight", "a-b", "a b", "a.", ".a", "a..b", "ü", "x\n", 'a"b', "\\", *sorted(RESERVED)]
+)
 def test_other_names_are_strings(name: str):
     assert json.loads(quote_name(name)) == name
     assert quote_name(name).isascii()
