@@ -79,7 +79,12 @@ class Bundle:
 
     # What one can do with it
 
-    def run(
+    def run(self, *inputs: Any, **options: Any) -> Any:
+        """The outputs for a batch of inputs, as `outputs` gives them; a single output alone."""
+        found = self.outputs(*inputs, **options)
+        return found[0] if len(found) == 1 else found
+
+    def outputs(
         self,
         *inputs: Any,
         shots: int | None = None,
@@ -87,8 +92,8 @@ class Bundle:
         seed: int = 0,
         precision: str | None = "auto",
         importer: str | None = None,
-    ) -> Any:
-        """Outputs for a batch of inputs (arrays or tensors, batch first), as numpy arrays; a single output alone.
+    ) -> list[np.ndarray]:
+        """Every output for a batch of inputs (arrays or tensors of the declared shapes), as numpy arrays.
 
         shots: None for exact values. noise: the device's own noise. precision: "f64" computes every float of the host
         program in float64, None as declared, "auto" in float64 unless the model spikes. importer: another framework
@@ -98,17 +103,21 @@ class Bundle:
         arrays = check_arrays(inputs, self.program.graph.inputs)
         self._check_options(shots, noise, importer)
         with naming_extras():
-            outputs = self._run(arrays, RunOptions(shots, noise, seed, importer), precision)
-        return outputs[0] if len(outputs) == 1 else outputs
+            return self._run(arrays, RunOptions(shots, noise, seed, importer), precision)
 
     def _run(self, arrays: list[np.ndarray], options: RunOptions, precision: str | None) -> list[np.ndarray]:
-        rows = len(arrays[0]) if arrays and self.program.graph.inputs[0].type.batched else None
+        types = [v.type for v in self.program.graph.inputs]
+        rows = next((a.shape[_batch_axis(t)] for a, t in zip(arrays, types, strict=True) if t.batched), None)
         self.run_counts = {}
         if rows is None:
             return self._run_chunk(arrays, options, precision)
         step = self._chunk_rows()
         chunks = [
-            self._run_chunk([a[at : at + step] for a in arrays], replace(options, seed=options.seed + at), precision)
+            self._run_chunk(
+                [_rows_of(a, t, at, at + step) for a, t in zip(arrays, types, strict=True)],
+                replace(options, seed=options.seed + at),
+                precision,
+            )
             for at in range(0, max(rows, 1), step)
         ]
         return [
@@ -211,6 +220,13 @@ def load(folder: str | Path) -> Bundle:
 
 def _batch_axis(t: Type) -> int:
     return t.shape.index(DYNAMIC) if t.batched else 0
+
+
+def _rows_of(array: np.ndarray, t: Type, start: int, stop: int) -> np.ndarray:
+    """The part of the batch from `start` to `stop`; an input without a batch is the same for all of it."""
+    if not t.batched:
+        return array
+    return array[(slice(None),) * _batch_axis(t) + (slice(start, stop),)]
 
 
 def _row_bytes(t: Type) -> int:

@@ -92,7 +92,7 @@ def verify_bundle(bundle: Bundle, *, seed: int = 1, importer: str | None = None)
 
 def _golden_check(bundle: Bundle) -> Check:
     inputs, wanted = bundle.golden
-    check = compare("golden", _outputs(bundle, inputs), wanted, bundle)
+    check = compare("golden", bundle.outputs(*inputs), wanted, bundle)
     if bundle.manifest["approximate"] and not bundle.manifest["max_error"] and not check.vacuous:
         return replace(check, passed=True, tolerance=0.0, detail="approximate passes ran: measured, not limited")
     return check
@@ -106,7 +106,7 @@ def _program_check(bundle: Bundle, seed: int) -> Check:
     kind, module = ("program", bundle.program) if bundle.manifest["approximate"] else ("source", bundle.source)
     inputs = fresh_inputs(bundle.source, bundle.golden[0], seed)
     wanted = [o.numpy() for o in evaluate(module, inputs, precision=bundle.default_precision)]
-    return compare(kind, _outputs(bundle, inputs), wanted, bundle)
+    return compare(kind, bundle.outputs(*inputs), wanted, bundle)
 
 
 def _device_checks(bundle: Bundle) -> Iterator[Check]:
@@ -118,15 +118,9 @@ def _device_checks(bundle: Bundle) -> Iterator[Check]:
 
 def _importer_check(bundle: Bundle, importer: str) -> Check:
     inputs, _ = bundle.golden
-    ours = _outputs(bundle, inputs)
-    theirs = bundle.run(*inputs, importer=importer)
-    check = compare("importer", theirs if isinstance(theirs, list) else [theirs], ours, bundle)
+    ours = bundle.outputs(*inputs)
+    check = compare("importer", bundle.outputs(*inputs, importer=importer), ours, bundle)
     return replace(check, detail=f"run by {importer}")
-
-
-def _outputs(bundle: Bundle, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
-    outputs = bundle.run(*inputs)
-    return outputs if isinstance(outputs, list) else [outputs]
 
 
 def compare(kind: str, given: Sequence[np.ndarray], wanted: Sequence[np.ndarray], bundle: Bundle) -> Check:

@@ -47,8 +47,7 @@ def command(
 
     compiled = load(bundle)
     given = read_arrays(inputs, [v.name for v in compiled.program.graph.inputs])
-    result = compiled.run(*given, shots=shots, noise=noise, seed=seed)
-    outputs = result if isinstance(result, list) else [result]
+    outputs = compiled.outputs(*given, shots=shots, noise=noise, seed=seed)
     names = [v.name for v in compiled.program.graph.outputs]
     if output is not None:
         _write(output, dict(zip(names, outputs, strict=True)))

@@ -12,6 +12,7 @@ import pytest
 import qsc
 import torch
 from qsc.compiler.cli import run
+from qsc.frontends.text import read
 from qsc.ir import print_module
 from qsc.ir.interpreter import evaluate
 
@@ -65,6 +66,16 @@ def test_chunks_give_what_one_run_gives(net: torch.nn.Module, monkeypatch: pytes
     whole = bundle.run(x)
     monkeypatch.setattr("qsc.compiler.bundle.CHUNK_BYTES", 2000)
     assert np.array_equal(bundle.run(x), whole)
+
+
+def test_chunks_follow_the_batch_wherever_it_stands(monkeypatch: pytest.MonkeyPatch):
+    text = "main(x: f32[5,?,3], w: f32[3]) { y = mul(x, w); z = sum(y, dims=[0]); return y, z; }"
+    x, w = np.random.default_rng(0).normal(size=(5, 40, 3)).astype(np.float32), np.array([1, 2, 3], np.float32)
+    bundle = qsc.compile(read(text), target="host", verify=False, calibration=[x, w])
+    whole = bundle.run(x, w)
+    monkeypatch.setattr("qsc.compiler.bundle.CHUNK_BYTES", 2000)
+    for a, b in zip(bundle.run(x, w), whole, strict=True):
+        assert np.array_equal(a, b)
 
 
 def test_a_circuit_on_a_device(circuit_file: Path):
