@@ -10,11 +10,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ...bridges.extras import need
 from ...ir import InputError, Module, Node, TargetError
 from ...ir.ops import Launch
 from ...ir.target import Target
 from ..base import Costs, Emission, RunOptions, SelfCheck
-from ..extras import need
 from .lower import make_plan, reason_against
 from .plan import DT, INPUT, OUTPUT, NirNode, Plan
 

@@ -16,7 +16,7 @@ __all__ = ["QiskitBackend"]
 def __getattr__(name: str) -> Any:
     if name != "QiskitBackend":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from ..extras import need
+    from ...bridges.extras import need
 
     for module in ("qiskit", "qiskit_aer"):
         need(module, "qiskit")

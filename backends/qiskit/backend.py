@@ -14,6 +14,7 @@ from qiskit import qasm3, qpy
 from qiskit.circuit import ClassicalRegister, QuantumCircuit
 from qiskit.transpiler.exceptions import TranspilerError
 
+from ...bridges.qiskit import Converted, to_qiskit
 from ...ir import Module, Node, TargetError
 from ...ir.circuit import Circuit
 from ...ir.gates import OPCODES
@@ -22,7 +23,6 @@ from ...ir.target import Target
 from ...ir.types import DTYPES
 from ..base import Costs, Emission, RunOptions, SelfCheck
 from . import routing
-from .convert import Converted, to_qiskit
 from .described import target_from_table
 from .noise import read_calibration
 from .pub import Pub, on_device

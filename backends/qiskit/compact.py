@@ -23,7 +23,7 @@ from qiskit.circuit import (
 from qiskit.circuit.classical import expr
 from qiskit.circuit.library import CXGate, SwapGate, XGate
 
-from .convert import Symbol
+from ...bridges.qiskit import Symbol
 from .routing import SILENT, active_qubits, steps
 
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from ...bridges.extras import need
 from ...ir import Diagnostic, InputError, Location
 from ...ir.diagnostics import did_you_mean
 from ...ir.target import Target
-from ..extras import need
 from .devices import EXTRA, from_backend
 
 ERRORS = ("one_qubit_error", "two_qubit_error", "readout_error")

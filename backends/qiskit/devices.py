@@ -13,9 +13,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
+from ...bridges.extras import need
 from ...ir import InputError
 from ...ir.target import Target
-from ..extras import need
 
 EXTRA = "qiskit"
 GENERIC_BASIS = ("id", "rz", "sx", "x", "cz")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
-from ...ir import Location, Module, Node
+from ...ir import Circuit, Location, Module, Node
 from ...ir.diagnostics import UNKNOWN
 from ...ir.target import Target
 
@@ -45,6 +45,32 @@ class Remark:
         return f"{self.pass_name}: {self.message}" + (f" ({saved})" if saved else "")
 
 
+@dataclass(frozen=True)
+class Candidate:
+    """A circuit that an SDK made of one of ours.
+
+    origin: which tool and setting made it, for the report. circuit: over the same qubits, bits and angle inputs, equal
+    to the given one up to a global phase once qubit q of the given circuit is read on qubit `final[q]` of this one.
+    """
+
+    origin: str
+    circuit: Circuit
+    final: tuple[int, ...]
+
+
+class Services(Protocol):
+    """What passes may ask of a target's backend, which alone knows the SDKs."""
+
+    def candidates(self, circuit: Circuit, effort: str, seed: int) -> list[Candidate]:
+        """Resynthesised forms of a circuit by the SDKs at hand, in a fixed order; empty at effort `fast`."""
+        ...
+
+    def score(self, circuit: Circuit, observed: Sequence[int], effort: str, seed: int) -> tuple[float, ...]:
+        """How good a circuit is on the target, smaller is better: (-log of predicted fidelity, two-qubit gates,
+        two-qubit depth, gates). observed: the qubits that are read."""
+        ...
+
+
 Supports = Callable[[Node, Module], str | None]
 """None where the device can run the node, else the reason why it cannot. A `launch` node asks about a whole region."""
 
@@ -54,13 +80,16 @@ class Context:
     """What a pass may know beside the module.
 
     supports: asks the target's backend about a node. whole_region: whether the backend takes connected regions of
-    supported nodes as one launch (True), or every node as a launch of its own.
+    supported nodes as one launch (True), or every node as a launch of its own. effort: "fast", "default" or "max".
+    services: what the backend's SDKs can do for passes; None where it has none.
     """
 
     target: Target | None = None
     seed: int = 0
     supports: Supports | None = None
     whole_region: bool = False
+    effort: str = "default"
+    services: Services | None = None
     remarks: list[Remark] = field(default_factory=list)
 
     def remark(self, source: Pass, message: str, location: Location = UNKNOWN, **saved: float) -> None:

@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from qsc.backends.extras import need
 from qsc.backends.qiskit import devices
 from qsc.backends.qiskit.described import target_from_table
+from qsc.bridges.extras import need
 from qsc.ir import InputError, MissingError
 
 

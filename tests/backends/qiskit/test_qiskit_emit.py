@@ -15,9 +15,9 @@ from qiskit import qasm3, qpy
 from qiskit.quantum_info import Operator
 from qiskit_ibm_runtime.utils.utils import is_isa_circuit
 from qsc.backends.qiskit.backend import load
-from qsc.backends.qiskit.convert import to_qiskit
 from qsc.backends.qiskit.pub import Pub
 from qsc.backends.qiskit.routing import route, steps
+from qsc.bridges.qiskit import to_qiskit
 from qsc.ir import AngleInput, CircuitEditor, InputError, PauliSum, TargetError
 from qsc.ir.angles import make_row
 from qsc.ir.ops import Expectation, Probabilities, Relu, Samples

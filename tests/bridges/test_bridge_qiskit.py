@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from qiskit.quantum_info import Operator, Statevector
-from qsc.backends.qiskit.convert import to_qiskit
+from qsc.bridges.qiskit import to_qiskit
 from qsc.ir import AngleInput, CircuitEditor
 from qsc.ir.angles import AngleTable, make_row
 from qsc.ir.interpreter import statevector

@@ -13,11 +13,11 @@ from qiskit.circuit import ClassicalRegister, Clbit, Gate, Parameter, QuantumCir
 from qiskit.circuit.classical import expr
 from qiskit.circuit.library import standard_gates as std
 
-from ...ir.angles import Row
-from ...ir.circuit import Circuit, GateRow
-from ...ir.conditions import Condition, bits_of
-from ...ir.gates import GATES, OPCODES
-from ...ir.printer import angle_texts
+from ..ir.angles import Row
+from ..ir.circuit import Circuit, GateRow
+from ..ir.conditions import Condition, bits_of
+from ..ir.gates import GATES, OPCODES
+from ..ir.printer import angle_texts
 
 Symbol: TypeAlias = Any
 """A qiskit Parameter or ParameterExpression, which type checkers do not see as classes."""

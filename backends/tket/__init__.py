@@ -1,0 +1,1 @@
+"""Devices known to pytket."""

@@ -1,0 +1,1 @@
+"""Circuits of the neighbours as models: OpenQASM 2 and 3, QPY, and pytket JSON."""
