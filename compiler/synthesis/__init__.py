@@ -1,0 +1,1 @@
+"""The mathematics of circuit synthesis: decompositions of matrices, Pauli rotations, matchings. numpy and scipy only."""
