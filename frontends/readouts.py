@@ -1,0 +1,64 @@
+"""A module around one circuit: its angle inputs become the model's inputs, and what is read its output."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .. import ir
+from ..ir import Graph, InputError, Module, Node, PauliSum, Value
+from ..ir.diagnostics import did_you_mean
+from ..ir.ops import Expectation, Probabilities, Readout, Samples
+from ..ir.types import DYNAMIC, Type
+
+Reading = str | Sequence[PauliSum | str]
+"""Observables, or "probs", or "samples"; a text may hold observables with commas between: `Z0, Z1*Z2`."""
+
+SHOTS = 1024
+
+
+def module_of(circuit: ir.Circuit, reading: Reading, *, qubits: Sequence[int] | None = None) -> Module:
+    """A model that reads `circuit`: inputs f64 of shape (batch, *shape) for data and of their own shape for weights.
+
+    qubits: what "probs" and "samples" read, all of them in order where left out. Output `y` as the readout op gives it.
+    Raises InputError P0005 for a reading that is none, C0005 for qubits that the circuit does not have.
+    """
+    op = readout_op(circuit, reading, qubits)
+    inputs = tuple(
+        Value(array.name, Type("f64", array.shape if array.role == "weight" else (DYNAMIC, *array.shape)))
+        for array in circuit.inputs
+    )
+    bare = Module(circuit.name, circuits={circuit.name: circuit})
+    (kind,) = op.result_types(tuple(v.type for v in inputs), bare)
+    name = "y" if all(v.name != "y" for v in inputs) else "readout"
+    node = Node(op, inputs, (Value(name, kind),), circuit.place)
+    return bare.with_(graph=Graph(inputs, (node,), node.results))
+
+
+def readout_op(circuit: ir.Circuit, reading: Reading, qubits: Sequence[int] | None = None) -> Readout:
+    """The readout op for a reading of `circuit`. Errors as `module_of`."""
+    everything = tuple(range(circuit.num_qubits))
+    chosen = everything if qubits is None else tuple(qubits)
+    if reading == "probs":
+        return Probabilities(circuit.name, chosen)
+    if reading == "samples":
+        return Samples(circuit.name, chosen, SHOTS)
+    texts = reading.split(",") if isinstance(reading, str) else reading
+    observables = tuple(_observable(text, circuit) for text in texts)
+    for observable in observables:
+        if not set(observable.qubits) <= set(everything):
+            raise InputError.of(
+                "C0005",
+                f"the observable {observable} uses a qubit beyond the {circuit.num_qubits} of circuit {circuit.name}",
+                circuit.place,
+            )
+    return Expectation(circuit.name, observables)
+
+
+def _observable(value: PauliSum | str, circuit: ir.Circuit) -> PauliSum:
+    if isinstance(value, PauliSum):
+        return value
+    try:
+        return PauliSum.parse(value.strip())
+    except ValueError as fault:
+        help_ = did_you_mean(value.strip(), ["probs", "samples"]) if value.strip().isalpha() else "write Z0, or Z1*Z2"
+        raise InputError.of("P0005", f"{value.strip()!r} is no readout: {fault}", circuit.place, help=help_) from fault
