@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
+from ..bridges.services import Services
 from ..ir import Module, Node
 from ..ir.ops import Launch
 from ..ir.target import Target
@@ -66,8 +67,15 @@ class Backend(Protocol):
         """None where `target` can run `node`, else the reason in one sentence."""
         ...
 
-    def emit(self, launch: Launch, module: Module, target: Target, seed: int) -> Emission:
-        """The artifacts of one launch. Raises TargetError where the target cannot hold it."""
+    def services(self, target: Target) -> Services | None:
+        """What the SDKs behind `target` can do for passes; None where they can do nothing."""
+        ...
+
+    def emit(self, launch: Launch, module: Module, target: Target, seed: int, effort: str = "default") -> Emission:
+        """The artifacts of one launch. effort: "fast", "default" or "max", for backends that search.
+
+        Raises TargetError where the target cannot hold it.
+        """
         ...
 
     def target_from(self, table: Mapping[str, Any], path: Path) -> Target:

@@ -27,6 +27,7 @@ def compile(
     verify_each: bool = False,
     keep_stages: bool = False,
     max_error: float = 0.0,
+    effort: str = "default",
     seed: int = 0,
     **settings: Any,
 ) -> Bundle:
@@ -34,7 +35,7 @@ def compile(
 
     model: a torch module, a path (.py, .pt2, .qsc) or a loaded Module. target: a name of `qsc targets`, a .toml file,
     or several, one of each kind. example_input: a tensor or a tuple of tensors, batch first, for a torch module.
-    max_error: largest error that verification accepts; 0 for 1e-9 (float64) or 1e-5. Further keywords are options of
+    effort: "fast", "default" or "max", how much is tried for a better circuit. max_error: largest error that verification accepts; 0 for 1e-9 (float64) or 1e-5. Further keywords are options of
     passes, named as on the command line: `bits=4` is `--bits 4`.
 
     Example::
@@ -57,6 +58,7 @@ def compile(
         verify_each=verify_each,
         keep_stages=keep_stages,
         max_error=max_error,
+        effort=effort,
         seed=seed,
     )
     return compile_model(model, options, example_input=example_input)

@@ -58,6 +58,7 @@ class Options:
     verify_each: bool = False
     keep_stages: bool = False
     max_error: float = 0.0
+    effort: str = "default"
     seed: int = 0
 
 
@@ -81,7 +82,7 @@ def _compile(source: Any, options: Options, example_input: Any, watch: Watch) ->
     program, passes, remarks = optimise(imported.module, targets, inputs, options, watch)
     if options.strict:
         _refuse_host_parts(remarks, program)
-    emissions = emit(program, targets, options.seed, watch)
+    emissions = emit(program, targets, options.seed, options.effort, watch)
     bundle = _assemble(source, imported, program, targets, emissions, passes, remarks, inputs, options, watch)
     if options.verify:
         if watch.progress:
@@ -170,7 +171,14 @@ def optimise(
         else:
             passes = pipelines.default_pipeline(target.kind, options.settings, options.weights)
         pipelines.check_settings(options.settings, passes)
-        context = Context(target, options.seed, _supports(backend, target), backend.whole_region)
+        context = Context(
+            target,
+            options.seed,
+            _supports(backend, target),
+            backend.whole_region,
+            options.effort,
+            backend.services(target),
+        )
         module = run_passes(module, passes, context, watch)
         ran += passes
         # What an earlier target left to the host, a later one may have taken.
@@ -209,7 +217,7 @@ def _refuse_host_parts(remarks: Sequence[Remark], program: Module) -> None:
 # Emitting
 
 
-def emit(program: Module, targets: Sequence[Target], seed: int, watch: Watch) -> dict[str, Emission]:
+def emit(program: Module, targets: Sequence[Target], seed: int, effort: str, watch: Watch) -> dict[str, Emission]:
     """Every launch as its backend's artifacts, by artifact name. Faults of all launches are raised together."""
     by_name = {t.name: t for t in targets}
     emissions: dict[str, Emission] = {}
@@ -222,7 +230,7 @@ def emit(program: Module, targets: Sequence[Target], seed: int, watch: Watch) ->
         target = by_name[node.op.device]
         backend = registry.find_backend(target.backend)
         try:
-            emissions[node.op.artifact] = backend.emit(node.op, program, target, seed)
+            emissions[node.op.artifact] = backend.emit(node.op, program, target, seed, effort)
         except TargetError as fault:
             faults += fault.diagnostics
     if faults:
@@ -267,6 +275,7 @@ def _assemble(
         "targets": [{"name": t.name, "kind": t.kind, "backend": t.backend, "limits": dict(t.limits)} for t in targets],
         "devices": {t.name: t.backend for t in targets},
         "seed": options.seed,
+        "effort": options.effort,
         "passes": [pipelines.describe(p) for p in passes],
         "remarks": [{"text": str(r), "place": str(r.location)} for r in remarks],
         "notes": {name: list(e.notes) for name, e in emissions.items()},

@@ -31,7 +31,11 @@ class HostBackend:
         """Always a reason: the host program runs every op itself."""
         return "the host runs it"
 
-    def emit(self, launch: Launch, module: Module, target: Target, seed: int) -> Emission:
+    def services(self, target: Target) -> None:
+        """None: no SDK optimises these."""
+        return
+
+    def emit(self, launch: Launch, module: Module, target: Target, seed: int, effort: str = "default") -> Emission:
         """The host has no artifacts: TargetError."""
         raise TargetError.of("T0003", "the host takes no launches")
 

@@ -44,7 +44,11 @@ class NirBackend:
         """None: the values say everything about a graph."""
         return []
 
-    def emit(self, launch: Launch, module: Module, target: Target, seed: int) -> Emission:
+    def services(self, target: Target) -> None:
+        """None: no SDK optimises these."""
+        return
+
+    def emit(self, launch: Launch, module: Module, target: Target, seed: int, effort: str = "default") -> Emission:
         """`graph.nir`, and `meta.json` with the time steps, the step's length and where each node came from.
 
         TargetError T0003 with everything that NIR cannot take, a weight that is not finite included.

@@ -58,7 +58,11 @@ class QiskitBackend:
         """None: values say everything about a circuit."""
         return []
 
-    def emit(self, launch: Launch, module: Module, target: Target, seed: int) -> Emission:
+    def services(self, target: Target) -> None:
+        """None."""
+        return
+
+    def emit(self, launch: Launch, module: Module, target: Target, seed: int, effort: str = "default") -> Emission:
         """`circuit.qpy`, `circuit.qasm` (OpenQASM 3 on physical qubits) and `pub.json` for the launch's readout.
 
         TargetError T0002 where the circuit is wider than the device, T0003 where the device lacks an operation.
@@ -75,7 +79,7 @@ class QiskitBackend:
             logical.measure(list(read), register)
         device = routing.without_free_rzz(target.device.target, logical)
         try:
-            routed = routing.route(logical, device, seed, read if isinstance(node.op, Expectation) else ())
+            routed = routing.route(logical, device, seed, read if isinstance(node.op, Expectation) else (), effort)
         except TranspilerError as fault:
             raise TargetError.of(
                 "T0003", f"circuit {circuit.name} does not fit {target.name}: {fault.message}", circuit.place
@@ -86,7 +90,7 @@ class QiskitBackend:
             QASM_FILE: _qasm_text(routed, pub).encode(),
             PUB_FILE: pub.to_bytes(),
         }
-        return Emission(files, _costs(routed, pub), _notes(routed, pub, device is not target.device.target))
+        return Emission(files, _costs(routed, pub), _notes(routed, pub, device is not target.device.target, effort))
 
     def run(
         self,
@@ -229,12 +233,12 @@ def _costs(routed: routing.Routed, pub: Pub) -> Costs:
     return costs if fidelity is None else costs | {"predicted_fidelity": fidelity}
 
 
-def _notes(routed: routing.Routed, pub: Pub, dropped_rzz: bool) -> tuple[str, ...]:
+def _notes(routed: routing.Routed, pub: Pub, dropped_rzz: bool, effort: str) -> tuple[str, ...]:
     places = ", ".join(f"q[{k}] on {p}" for k, p in enumerate(routed.initial))
     notes = [
         f"placed on {pub.device}: {places}; simulation keeps the {len(routing.active_qubits(routed.circuit))} "
         "qubits in use",
-        f"one parameter for each of {len(pub.parameters)} distinct angles; the best of {routing.CANDIDATES} placements",
+        f"one parameter for each of {len(pub.parameters)} distinct angles; {routing.SEEDS[effort]} placements tried at most",
     ]
     broken = sorted({name for name, _, _, error in pub.calibration.operations if error is not None and error >= 1.0})
     if broken:

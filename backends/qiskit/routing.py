@@ -1,4 +1,4 @@
-"""Fitting a circuit to a device: Qiskit's preset pass manager with several fixed seeds, the best result kept."""
+"""Fitting a circuit to a device: as it is where that is legal, else the best of several seeds of Qiskit's router."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from qiskit.transpiler.preset_passmanagers import generate_preset_pass_manager
 Step: TypeAlias = Any
 """A qiskit CircuitInstruction, which type checkers do not see as a class."""
 
-CANDIDATES = 8
-"""How many seeds are tried."""
+SEEDS = {"fast": 1, "default": 8, "max": 32}
+"""How many seeds are tried at every effort."""
 
 LEAST_SUCCESS = 1e-12
 """What an operation with a calibrated error of 1 (a broken calibration) counts as when candidates are compared."""
@@ -49,25 +49,64 @@ class Routed:
     log_fidelity: float | None
 
 
-def route(circuit: QuantumCircuit, device: SdkTarget, seed: int, read: Sequence[int] = ()) -> Routed:
-    """The best of `CANDIDATES` transpilations at optimization level 3: highest predicted fidelity, then fewest
-    two-qubit gates, then least depth. `read`: logical qubits that are measured later; they are placed where the
-    device reads well. The global phase is dropped: no readout sees it, and it would keep parameters that no gate uses.
+def route(
+    circuit: QuantumCircuit, device: SdkTarget, seed: int, read: Sequence[int] = (), effort: str = "default"
+) -> Routed:
+    """The circuit on the device. `read`: logical qubits that are measured later; they are placed where the device reads
+    well. The global phase is dropped: no readout sees it, and it would keep parameters that no gate uses.
+
+    A circuit that is legal as it stands stays so where nothing tells one qubit from another: the device has no
+    calibration, or couples every pair. Otherwise the best of `SEEDS[effort]` transpilations at optimization level 3.
     """
-    trial = circuit
-    if read:
-        # The barrier keeps the measurements from simplifying gates before them: they stand for any observable.
-        trial, bits = circuit.copy(), ClassicalRegister(len(read), TRIAL)
-        trial.add_register(bits)
-        trial.append(Barrier(len(read), label=TRIAL), list(read))
-        trial.measure(list(read), bits)
-    routed = [_route_once(trial, device, seed * CANDIDATES + k) for k in range(CANDIDATES)]
-    return min(routed, key=_rank)
+    if (not calibrated(device) or _couples_all(device)) and legal(circuit, device):
+        places = tuple(range(circuit.num_qubits))
+        wide = _widened(circuit, device)
+        return Routed(_plain_copy(wide), places, places, _log_fidelity(wide, device))
+    trial = _with_trial(circuit, read)
+    routed = [_route_once(trial, device, seed * SEEDS["max"] + k) for k in range(SEEDS[effort])]
+    return min(routed, key=rank)
 
 
-def _rank(routed: Routed) -> tuple[float, int, int]:
+def _with_trial(circuit: QuantumCircuit, read: Sequence[int]) -> QuantumCircuit:
+    """The circuit with measurements of `read` that are there for the placement only."""
+    if not read:
+        return circuit
+    # The barrier keeps the measurements from simplifying gates before them: they stand for any observable.
+    trial, bits = circuit.copy(), ClassicalRegister(len(read), TRIAL)
+    trial.add_register(bits)
+    trial.append(Barrier(len(read), label=TRIAL), list(read))
+    trial.measure(list(read), bits)
+    return trial
+
+
+def _widened(circuit: QuantumCircuit, device: SdkTarget) -> QuantumCircuit:
+    wide = QuantumCircuit(QuantumRegister(device.num_qubits or circuit.num_qubits, "q"), *circuit.cregs)
+    wide.name = circuit.name
+    wide.compose(circuit, range(circuit.num_qubits), circuit.clbits, inplace=True)
+    return wide
+
+
+def legal(circuit: QuantumCircuit, device: SdkTarget) -> bool:
+    """Whether the device runs every operation of the circuit where it stands."""
+    known = {(name, qubits) for name in device.operation_names for qubits in (device[name] or {})}
+    everywhere = {name for name in device.operation_names if None in (device[name] or {None: None})}
+    return all(
+        (step.operation.name, qubits) in known or step.operation.name in everywhere or step.operation.name == "barrier"
+        for step, qubits in steps(circuit)
+    )
+
+
+def _couples_all(device: SdkTarget) -> bool:
+    coupling = device.build_coupling_map()
+    size = device.num_qubits or 0
+    return coupling is None or len(set(coupling.get_edges())) == size * (size - 1)
+
+
+def rank(routed: Routed) -> tuple[float, int, int, int]:
+    """Smaller is better: highest predicted fidelity, then fewest two-qubit gates, their depth, and fewest gates."""
     counts = circuit_costs(routed.circuit)
-    return -(routed.log_fidelity or 0.0), counts["two_qubit_gates"], counts["depth"]
+    loss = -(routed.log_fidelity or 0.0)
+    return loss, counts["two_qubit_gates"], counts["two_qubit_depth"], counts["gates"]
 
 
 def _route_once(circuit: QuantumCircuit, device: SdkTarget, seed: int) -> Routed:

@@ -50,7 +50,11 @@ class SfqBackend:
             return f"{node.op.mnemonic} is not Boolean logic"
         return _netlist_fault(module.netlists[node.op.netlist], Library.of(target))
 
-    def emit(self, launch: Launch, module: Module, target: Target, seed: int) -> Emission:
+    def services(self, target: Target) -> None:
+        """None: no SDK optimises these."""
+        return
+
+    def emit(self, launch: Launch, module: Module, target: Target, seed: int, effort: str = "default") -> Emission:
         """`NAME.v`, `cells.v`, `testbench.v` and `netlist.json` of the launch's netlist.
 
         Raises TargetError T0003 where pulses race, where a fixed clock is too fast, or where a limit is exceeded.

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from .. import pipelines, registry
+from ..passes.base import EFFORTS
 from .common import PATH, Progress, json_option, print_json, quiet_option, seed_option
 
 EPILOG = """Example:
@@ -99,6 +100,13 @@ def parse_shape(text: str | None) -> tuple[int, ...] | None:
 @click.option("--dump-dir", type=PATH, help="Write the module after every pass, and a trace, to this folder.")
 @click.option("--print-after", multiple=True, metavar="PASS", help="Print the module after this pass.")
 @click.option("--print-after-all", is_flag=True, help="Print the module after every pass.")
+@click.option(
+    "--effort",
+    type=click.Choice(EFFORTS),
+    default="default",
+    show_default=True,
+    help="How much is tried for a better result.",
+)
 @seed_option
 @json_option
 @quiet_option
@@ -120,6 +128,7 @@ def command(
     dump_dir: Path | None,
     print_after: tuple[str, ...],
     print_after_all: bool,
+    effort: str,
     seed: int,
     as_json: bool,
     quiet: bool,
@@ -144,6 +153,7 @@ def command(
         verify_each=verify_each,
         keep_stages=keep_stages,
         max_error=max_error,
+        effort=effort,
         seed=seed,
     )
     with Progress(quiet or as_json) as step:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
-from ...ir import Circuit, Location, Module, Node
+from ...bridges.services import Services
+from ...ir import Location, Module, Node
 from ...ir.diagnostics import UNKNOWN
 from ...ir.target import Target
 
@@ -45,30 +46,8 @@ class Remark:
         return f"{self.pass_name}: {self.message}" + (f" ({saved})" if saved else "")
 
 
-@dataclass(frozen=True)
-class Candidate:
-    """A circuit that an SDK made of one of ours.
-
-    origin: which tool and setting made it, for the report. circuit: over the same qubits, bits and angle inputs, equal
-    to the given one up to a global phase once qubit q of the given circuit is read on qubit `final[q]` of this one.
-    """
-
-    origin: str
-    circuit: Circuit
-    final: tuple[int, ...]
-
-
-class Services(Protocol):
-    """What passes may ask of a target's backend, which alone knows the SDKs."""
-
-    def candidates(self, circuit: Circuit, effort: str, seed: int) -> list[Candidate]:
-        """Resynthesised forms of a circuit by the SDKs at hand, in a fixed order; empty at effort `fast`."""
-        ...
-
-    def score(self, circuit: Circuit, observed: Sequence[int], effort: str, seed: int) -> tuple[float, ...]:
-        """How good a circuit is on the target, smaller is better: (-log of predicted fidelity, two-qubit gates,
-        two-qubit depth, gates). observed: the qubits that are read."""
-        ...
+EFFORTS = ("fast", "default", "max")
+"""How much a compile may try: a single way, a few, many."""
 
 
 Supports = Callable[[Node, Module], str | None]

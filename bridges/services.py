@@ -1,0 +1,35 @@
+"""What passes may ask of the SDKs behind a target."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from ..ir import Circuit
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A circuit that an SDK made of one of ours.
+
+    origin: which tool and setting made it, for the report. circuit: over the same qubits, bits and angle inputs, equal
+    to the given one up to a global phase once qubit q of the given circuit is read on qubit `final[q]` of this one.
+    """
+
+    origin: str
+    circuit: Circuit
+    final: tuple[int, ...]
+
+
+class Services(Protocol):
+    """What passes may ask of a target's backend, which alone knows the SDKs."""
+
+    def candidates(self, circuit: Circuit, effort: str, seed: int) -> list[Candidate]:
+        """Resynthesised forms of a circuit by the SDKs at hand, in a fixed order; empty at effort `fast`."""
+        ...
+
+    def score(self, circuit: Circuit, observed: Sequence[int], effort: str, seed: int) -> tuple[float, ...]:
+        """How good a circuit is on the target, smaller is better: (-log of predicted fidelity, two-qubit gates,
+        two-qubit depth, gates). observed: the qubits that are read."""
+        ...
