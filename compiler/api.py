@@ -35,8 +35,9 @@ def compile(
 
     model: a torch module, a path (.py, .pt2, .qsc) or a loaded Module. target: a name of `qsc targets`, a .toml file,
     or several, one of each kind. example_input: a tensor or a tuple of tensors, batch first, for a torch module.
-    effort: "fast", "default" or "max", how much is tried for a better circuit. max_error: largest error that verification accepts; 0 for 1e-9 (float64) or 1e-5. Further keywords are options of
-    passes, named as on the command line: `bits=4` is `--bits 4`.
+    effort: "fast", "default" or "max", how much is tried for a better circuit. max_error: largest error that
+    verification accepts; 0 for 1e-9 (float64) or 1e-5. Further keywords are options of passes, named as on the command
+    line: `bits=4` is `--bits 4`.
 
     Example::
 

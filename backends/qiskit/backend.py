@@ -238,7 +238,8 @@ def _notes(routed: routing.Routed, pub: Pub, dropped_rzz: bool, effort: str) -> 
     notes = [
         f"placed on {pub.device}: {places}; simulation keeps the {len(routing.active_qubits(routed.circuit))} "
         "qubits in use",
-        f"one parameter for each of {len(pub.parameters)} distinct angles; {routing.SEEDS[effort]} placements tried at most",
+        f"one parameter for each of {len(pub.parameters)} distinct angles; at most {routing.SEEDS[effort]} placements "
+        "tried",
     ]
     broken = sorted({name for name, _, _, error in pub.calibration.operations if error is not None and error >= 1.0})
     if broken:

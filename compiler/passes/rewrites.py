@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, replace
 
 from ...ir import Graph, Module, Node
-from ...ir.graph import Op
-from ...ir.ops import Readout
+from ...ir.graph import Op, map_nodes
+from ...ir.observables import PauliSum
+from ...ir.ops import Expectation, Probabilities, Readout, Samples
 
 
 def map_graphs(graph: Graph, change: Callable[[Graph], Graph]) -> Graph:
@@ -54,3 +55,35 @@ def without_weights(module: Module, names: Iterable[str]) -> Module:
     used |= {v.weight_name for n in module.nodes() for body in n.op.bodies for v in body.outputs if v.is_weight}
     gone = set(names) - used
     return module.with_(weights={k: v for k, v in module.weights.items() if k not in gone})
+
+
+def read_qubits(nodes: Iterable[Node]) -> list[int]:
+    """The qubits that readouts of one circuit need, sorted."""
+    found: set[int] = set()
+    for node in nodes:
+        if isinstance(node.op, Expectation):
+            found.update(q for observable in node.op.observables for q in observable.qubits)
+        elif isinstance(node.op, Probabilities | Samples):
+            found.update(node.op.qubits)
+    return sorted(found)
+
+
+def relabelled(module: Module, places: Mapping[str, Mapping[int, int]]) -> Module:
+    """The module whose readouts of circuit `name` read qubit `places[name][q]` where they read q."""
+    return module.with_(graph=map_nodes(module.graph, lambda node: _relabelled_node(node, places)))
+
+
+def _relabelled_node(node: Node, places: Mapping[str, Mapping[int, int]]) -> Node:
+    op = node.op
+    if not isinstance(op, Readout) or op.circuit not in places:
+        return node
+    where = places[op.circuit]
+    if isinstance(op, Expectation):
+        moved = tuple(
+            PauliSum.of((tuple((letter, where[q]) for letter, q in term), coeff) for term, coeff in o.terms)
+            for o in op.observables
+        )
+        return replace(node, op=replace(op, observables=moved))
+    if isinstance(op, Probabilities | Samples):
+        return replace(node, op=replace(op, qubits=tuple(where[q] for q in op.qubits)))
+    return node

@@ -1,1 +1,1 @@
-"""The mathematics of circuit synthesis: decompositions of matrices, Pauli rotations, matchings. numpy and scipy only."""
+"""The mathematics of circuit synthesis: decompositions of matrices, Pauli rotations, matchings."""
