@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...ir.measurement_settings import Masks, pauli_masks, pauli_term, qubitwise_groups
 from .pub import PhysicalTerm
 
 
@@ -38,31 +39,22 @@ def group(observables: Sequence[Sequence[PhysicalTerm]]) -> list[Setting]:
 
     All observables of Z alone give one setting.
     """
-    bases: list[dict[int, str]] = []
-    members: list[dict[tuple[int, ...], np.ndarray]] = []
-    for index, terms in enumerate(observables):
-        for letters, qubits, coeff in terms:
-            if not letters:
-                continue
-            wanted = dict(zip(qubits, letters, strict=True))
-            at = next((k for k, basis in enumerate(bases) if _agree(basis, wanted)), len(bases))
-            if at == len(bases):
-                bases.append({})
-                members.append({})
-            bases[at].update(wanted)
-            row = members[at].setdefault(tuple(sorted(qubits)), np.zeros(len(observables)))
-            row[index] += coeff
-    return [_setting(basis, rows) for basis, rows in zip(bases, members, strict=True)]
+    terms = [(index, term) for index, terms in enumerate(observables) for term in terms]
+    products = [pauli_masks(tuple(zip(letters, qubits, strict=True))) for _, (letters, qubits, _) in terms]
+    return [
+        _setting(basis, [terms[k] for k in members], len(observables)) for basis, members in qubitwise_groups(products)
+    ]
 
 
-def _agree(basis: dict[int, str], wanted: dict[int, str]) -> bool:
-    return all(basis.get(qubit, letter) == letter for qubit, letter in wanted.items())
-
-
-def _setting(basis: dict[int, str], members: dict[tuple[int, ...], np.ndarray]) -> Setting:
-    qubits = tuple(sorted(basis))
-    masks = np.array([[q in term for q in qubits] for term in members], np.bool_).reshape(len(members), len(qubits))
-    return Setting(qubits, "".join(basis[q] for q in qubits), masks, np.array(list(members.values())))
+def _setting(basis: Masks, terms: Sequence[tuple[int, PhysicalTerm]], observables: int) -> Setting:
+    """The setting that reads these terms, each with the number of its observable."""
+    rows: dict[tuple[int, ...], np.ndarray] = {}
+    for index, (_, qubits, coeff) in terms:
+        row = rows.setdefault(tuple(sorted(qubits)), np.zeros(observables))
+        row[index] += coeff
+    letters = pauli_term(basis)
+    masks = np.array([[q in term for _, q in letters] for term in rows], np.bool_).reshape(len(rows), len(letters))
+    return Setting(tuple(q for _, q in letters), "".join(p for p, _ in letters), masks, np.array(list(rows.values())))
 
 
 def outcome_bits(count: int) -> np.ndarray:

@@ -1,0 +1,31 @@
+"""Measurement settings: members agree with their basis, and nothing is lost."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from qsc.ir import PauliSum
+from qsc.ir.measurement_settings import count_settings, pauli_masks, pauli_term, qubitwise_groups
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_members_agree_with_their_basis(seed: int):
+    rng = np.random.default_rng(seed)
+    letters = ["".join(rng.choice(list("IIIXYZ"), 6)) for _ in range(30)]
+    terms = [tuple((p, q) for q, p in enumerate(row) if p != "I") for row in letters]
+    products = [pauli_masks(term) for term in terms]
+    assert [pauli_term(p) for p in products] == terms
+    groups = qubitwise_groups(products)
+    listed = sorted(k for _, members in groups for k in members)
+    assert listed == [k for k, term in enumerate(terms) if term]
+    for basis, members in groups:
+        chosen = {q: p for p, q in pauli_term(basis)}
+        assert all(chosen[q] == p for k in members for p, q in terms[k])
+
+
+@pytest.mark.parametrize(
+    ("texts", "count"),
+    [(["Z0", "Z1*Z2", "Z0*Z70"], 1), (["X0*X1 + Y0*Y1 + Z0*Z1"], 3), (["Z0", "X1 - 2.0*X2"], 1), (["1.5"], 0)],
+)
+def test_settings_are_counted(texts: list[str], count: int):
+    assert count_settings([PauliSum.parse(t) for t in texts]) == count
