@@ -14,14 +14,11 @@ import numpy as np
 
 from .. import ir
 from ..ir import AngleInput, CircuitEditor, InputError, Location
-from ..ir.angles import ZERO_ROW, Row, add_rows, make_row
+from ..ir.angles import ZERO_ROW, Row, add_rows, exact_factor, make_row, number_row
 from ..ir.circuit import empty_circuit
 from ..ir.conditions import Condition, bits_of
 from ..ir.gates import OPCODES
 from ..ir.printer import format_angle
-
-_FINEST_TURN = 1 << 16
-"""A float that equals k*pi/2^j to the last bit, with 2^j up to this, is taken for that multiple of pi."""
 
 
 def _caller() -> Location:
@@ -64,9 +61,7 @@ class Angle:
         number = float(value)
         if not math.isfinite(number):
             raise _wrong("P0004", f"an angle of {number} radians is not a finite number")
-        turns = Fraction(round(number / math.pi * _FINEST_TURN), _FINEST_TURN) if abs(number) < 2**20 else Fraction(0)
-        exact = turns and turns.numerator * math.pi / turns.denominator == number
-        return cls(make_row(turns) if exact else make_row(0, number))
+        return cls(number_row(number))
 
     @property
     def is_constant(self) -> bool:
@@ -141,8 +136,7 @@ def _factor(value: Any) -> Fraction | float:
     number = float(value)
     if not math.isfinite(number):
         raise _wrong("P0004", f"an angle cannot be multiplied by {number}")
-    exact = Fraction(number)
-    return exact if exact.denominator <= _FINEST_TURN and abs(number) < 2**31 else number
+    return exact_factor(number)
 
 
 pi = Angle(make_row(1))

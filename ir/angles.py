@@ -21,6 +21,9 @@ Row = tuple[int, int, float, Terms]
 ZERO_ROW: Row = (0, 1, 0.0, ())
 _DENOMINATOR_LIMIT = 2**31
 
+FINEST_TURN = 1 << 16
+"""A float that equals k*pi/2^j to the last bit, with 2^j up to this, is taken for that multiple of pi."""
+
 
 def make_row(pi_multiple: Fraction | int = 0, offset: float = 0.0, terms: Iterable[tuple[int, float]] = ()) -> Row:
     """The canonical row of `pi_multiple * pi + offset + sum coeff * variable`."""
@@ -47,6 +50,19 @@ def add_rows(a: Row, b: Row, factor: Fraction | float | int = 1) -> Row:
         pi_part += factor * Fraction(b[0], b[1])
     scale = float(factor)
     return make_row(pi_part, offset, a[3] + tuple((v, scale * c) for v, c in b[3]))
+
+
+def number_row(number: float) -> Row:
+    """The row of a finite number in radians: an exact multiple of pi where it equals one (see FINEST_TURN)."""
+    turns = Fraction(round(number / math.pi * FINEST_TURN), FINEST_TURN) if abs(number) < 2**20 else Fraction(0)
+    exact = turns and turns.numerator * math.pi / turns.denominator == number
+    return make_row(turns) if exact else make_row(0, number)
+
+
+def exact_factor(number: float) -> Fraction | float:
+    """The finite number as a Fraction where it is one with a small binary denominator, else as it is."""
+    exact = Fraction(number)
+    return exact if exact.denominator <= FINEST_TURN and abs(number) < 2**31 else number
 
 
 def row_is_multiple(row: Row, period: Fraction | int, tolerance: float = 0.0) -> bool:
