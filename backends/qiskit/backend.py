@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 from qiskit import qasm3, qpy
@@ -28,6 +28,8 @@ from .noise import read_calibration
 from .pub import Pub, on_device
 from .settings import group
 from .simulate import READOUT, Facts, Runner
+
+Read: TypeAlias = Expectation | Probabilities | Samples
 
 QPY_FILE, QASM_FILE, PUB_FILE = "circuit.qpy", "circuit.qasm", "pub.json"
 
@@ -71,25 +73,15 @@ class QiskitBackend:
         circuit = module.circuits[_op(node).circuit]
         _check_fits(circuit, node, target)
         converted = to_qiskit(circuit)
-        read = _read_qubits(_op(node))
-        logical = converted.circuit.copy()
-        if not isinstance(node.op, Expectation):
-            register = ClassicalRegister(len(read), READOUT)
-            logical.add_register(register)
-            logical.measure(list(read), register)
+        logical, read = measured(converted.circuit, _op(node))
         device = routing.without_free_rzz(target.device.target, logical)
         try:
-            routed = routing.route(logical, device, seed, read if isinstance(node.op, Expectation) else (), effort)
+            routed = routing.route(logical, device, seed, read, effort)
         except TranspilerError as fault:
             raise TargetError.of(
                 "T0003", f"circuit {circuit.name} does not fit {target.name}: {fault.message}", circuit.place
             ) from fault
-        pub = _pub(_op(node), circuit, converted, routed, target)
-        files = {
-            QPY_FILE: _qpy_bytes(routed.circuit),
-            QASM_FILE: _qasm_text(routed, pub).encode(),
-            PUB_FILE: pub.to_bytes(),
-        }
+        files, pub = artifacts(_op(node), circuit, converted, routed, target)
         return Emission(files, _costs(routed, pub), _notes(routed, pub, device is not target.device.target, effort))
 
     def run(
@@ -129,6 +121,30 @@ class QiskitBackend:
             self.last_counts["shots"] = facts.shots
 
 
+def measured(circuit: QuantumCircuit, op: Read) -> tuple[QuantumCircuit, tuple[int, ...]]:
+    """The circuit with the measurements that probabilities and samples need, and the qubits that are read later."""
+    read = _read_qubits(op)
+    if isinstance(op, Expectation):
+        return circuit, read
+    logical, register = circuit.copy(), ClassicalRegister(len(read), READOUT)
+    logical.add_register(register)
+    logical.measure(list(read), register)
+    return logical, ()
+
+
+def artifacts(
+    op: Read, circuit: Circuit, converted: Converted, routed: routing.Routed, target: Target
+) -> tuple[dict[str, bytes], Pub]:
+    """The files of one emission, and the facts to run it."""
+    pub = _pub(op, circuit, converted, routed, target)
+    files = {
+        QPY_FILE: _qpy_bytes(routed.circuit),
+        QASM_FILE: _qasm_text(routed, pub).encode(),
+        PUB_FILE: pub.to_bytes(),
+    }
+    return files, pub
+
+
 def load(files: Mapping[str, bytes]) -> tuple[QuantumCircuit, Pub]:
     """The emitted circuit and what belongs to it, from the files of an emission."""
     return qpy.load(io.BytesIO(files[QPY_FILE]))[0], Pub.from_bytes(files[PUB_FILE])
@@ -140,13 +156,13 @@ def readout_of(launch: Launch) -> Node:
     return node
 
 
-def _op(node: Node) -> Expectation | Probabilities | Samples:
+def _op(node: Node) -> Read:
     if not isinstance(node.op, (Expectation, Probabilities, Samples)):
         raise TypeError(f"{node.op.mnemonic} is not a readout")
     return node.op
 
 
-def _read_qubits(op: Expectation | Probabilities | Samples) -> tuple[int, ...]:
+def _read_qubits(op: Read) -> tuple[int, ...]:
     if isinstance(op, Expectation):
         return tuple(sorted({q for observable in op.observables for q in observable.qubits}))
     return op.qubits
@@ -186,7 +202,7 @@ def _needed(circuit: Circuit, node: Node) -> list[str]:
 
 
 def _pub(
-    op: Expectation | Probabilities | Samples,
+    op: Read,
     circuit: Circuit,
     converted: Converted,
     routed: routing.Routed,

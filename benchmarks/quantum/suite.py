@@ -1,0 +1,118 @@
+"""The suite: ours beside Qiskit's level 3 (best of ten seeds) and tket's best preset, on three kinds of target.
+
+python benchmarks/quantum/suite.py [--target all|fake_torino|quantinuum] [--family NAME] [--effort default] [--json F]
+
+Printed for each family: the geometric mean over its cases of (ours + 1) / (best peer + 1), for two-qubit gates and
+two-qubit depth; then over families. `time` is our compile at effort fast over one warm run of Qiskit's level 3, and
+`fast` its two-qubit gates over those of that run. A star marks a case where the peer has fewer gates.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import time
+from collections import defaultdict
+from pathlib import Path
+
+import peers
+from cases import Case, suite
+from qsc.compiler import driver, registry
+from qsc.compiler.manager import Watch
+from qsc.frontends.readouts import module_of
+
+TARGETS = {"all": "all:{n}", "fake_torino": "fake_torino", "quantinuum": "quantinuum_h2_56"}
+
+
+def ours(case: Case, target: str, effort: str) -> tuple[dict[str, float], float]:
+    """(costs, seconds) of our passes and emission; the simulation that checks a compile is not part of it."""
+    name = TARGETS[target].format(n=max(case.circuit.num_qubits, 2))
+    module = module_of(case.circuit, case.reading)
+    found = registry.find_target(name)
+    start = time.perf_counter()
+    options = driver.Options(targets=(name,), effort=effort)
+    program, _, _ = driver.optimise(module, [found], [], options, Watch())
+    emissions = driver.emit(program, [found], 0, effort, Watch())
+    seconds = time.perf_counter() - start
+    return driver.total_costs({k: e.costs for k, e in emissions.items()}), seconds
+
+
+def geometric(values: list[float]) -> float:
+    """The geometric mean."""
+    return math.exp(sum(map(math.log, values)) / len(values))
+
+
+def measure(case: Case, target: str, effort: str) -> dict[str, float | str]:
+    """One row of the table."""
+    qiskit = list(peers.qiskit_results(case, target))
+    tket = list(peers.tket_results(case, target))
+    gates, depth = peers.fewest(qiskit + tket)
+    warm = next(peers.qiskit_results(case, target, 1))
+    ours(case, target, "fast")
+    fast, seconds = ours(case, target, "fast")
+    best, _ = ours(case, target, effort)
+    return {
+        "family": case.family,
+        "case": case.name,
+        "target": target,
+        "qiskit": min(r.two_qubit_gates for r in qiskit),
+        "tket": min((r.two_qubit_gates for r in tket), default=-1),
+        "gates": best["two_qubit_gates"],
+        "gates_ratio": (best["two_qubit_gates"] + 1) / (gates + 1),
+        "peer_depth": depth,
+        "depth": best["two_qubit_depth"],
+        "depth_ratio": (best["two_qubit_depth"] + 1) / (depth + 1),
+        "time_ratio": seconds / warm.seconds,
+        "fast_ratio": (fast["two_qubit_gates"] + 1) / (warm.two_qubit_gates + 1),
+    }
+
+
+RATIOS = ("gates_ratio", "depth_ratio", "time_ratio", "fast_ratio")
+
+
+def summary(rows: list[dict]) -> None:
+    """The table of geometric means."""
+    for target in TARGETS:
+        families = defaultdict(list)
+        for row in rows:
+            if row["target"] == target:
+                families[row["family"]].append(row)
+        if not families:
+            continue
+        print(f"\n{target:16s} {'gates':>8s} {'depth':>8s} {'time':>8s} {'fast':>8s}   against the better peer")
+        means = {f: [geometric([r[key] for r in rs]) for key in RATIOS] for f, rs in families.items()}
+        for family, values in means.items():
+            print(f"  {family:16s}" + "".join(f"{v:9.3f}" for v in values))
+        total = [geometric([v[k] for v in means.values()]) for k in range(len(RATIOS))]
+        print(f"  {'over families':16s}" + "".join(f"{v:9.3f}" for v in total))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--target", choices=list(TARGETS), action="append")
+    parser.add_argument("--family", action="append")
+    parser.add_argument("--effort", default="default")
+    parser.add_argument("--json", type=Path)
+    args = parser.parse_args()
+    rows = []
+    for target in args.target or TARGETS:
+        for case in suite():
+            if args.family and case.family not in args.family:
+                continue
+            row = measure(case, target, args.effort)
+            rows.append(row)
+            worse = "*" if row["gates_ratio"] > 1 else " "
+            print(
+                f"{worse} {target:12s} {row['case']:30s} Qiskit {row['qiskit']:4.0f} tket {row['tket']:4.0f} "
+                f"ours {row['gates']:4.0f}   depth {row['peer_depth']:3.0f} -> {row['depth']:3.0f}   "
+                f"time {row['time_ratio']:6.2f}",
+                flush=True,
+            )
+    summary(rows)
+    if args.json:
+        args.json.write_text(json.dumps(rows, indent=1))
+
+
+if __name__ == "__main__":
+    main()
