@@ -61,7 +61,7 @@ def route(
     if (not calibrated(device) or _couples_all(device)) and legal(circuit, device):
         places = tuple(range(circuit.num_qubits))
         wide = _widened(circuit, device)
-        return Routed(_plain_copy(wide), places, places, _log_fidelity(wide, device))
+        return Routed(_plain_copy(wide), places, places, log_fidelity(wide, device))
     trial = _with_trial(circuit, read)
     routed = [_route_once(trial, device, seed * SEEDS["max"] + k) for k in range(SEEDS[effort])]
     return min(routed, key=rank)
@@ -111,13 +111,17 @@ def rank(routed: Routed) -> tuple[float, int, int, int]:
 
 def _route_once(circuit: QuantumCircuit, device: SdkTarget, seed: int) -> Routed:
     manager = generate_preset_pass_manager(optimization_level=3, target=device, seed_transpiler=seed)
-    out = manager.run(circuit)
+    return routed_form(manager.run(circuit), device)
+
+
+def routed_form(out: QuantumCircuit, device: SdkTarget) -> Routed:
+    """What Qiskit's transpiler made, without its layout object and the trial measurements."""
     if out.layout is None:
-        initial = final = tuple(range(circuit.num_qubits))
+        initial = final = tuple(range(out.num_qubits))
     else:
         initial = tuple(out.layout.initial_index_layout(filter_ancillas=True))
         final = tuple(out.layout.final_index_layout(filter_ancillas=True))
-    return Routed(_plain_copy(out), initial, final, _log_fidelity(out, device))
+    return Routed(_plain_copy(out), initial, final, log_fidelity(out, device))
 
 
 def _plain_copy(circuit: QuantumCircuit) -> QuantumCircuit:
@@ -179,7 +183,8 @@ def circuit_costs(circuit: QuantumCircuit) -> dict[str, int]:
     }
 
 
-def _log_fidelity(circuit: QuantumCircuit, device: SdkTarget) -> float | None:
+def log_fidelity(circuit: QuantumCircuit, device: SdkTarget) -> float | None:
+    """Sum of log(1 - error) over every operation, measurements included; None without calibration."""
     if not calibrated(device):
         return None
     used = [(step.operation.name, qubits) for step, qubits in steps(circuit)]
