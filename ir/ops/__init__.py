@@ -14,6 +14,7 @@ from .layers import (
     Softmax,
 )
 from .logic import Logic
+from .outcomes import LinearBits, Parities, PermuteOutcomes
 from .quantum import Expectation, Probabilities, Readout, Samples
 from .spiking import Leaky, Synaptic
 from .tensor import (
@@ -76,6 +77,7 @@ __all__ = [
     "Leaky",
     "LeakyRelu",
     "Linear",
+    "LinearBits",
     "Log",
     "Logic",
     "Matmul",
@@ -83,7 +85,9 @@ __all__ = [
     "Mean",
     "Mul",
     "Neg",
+    "Parities",
     "Permute",
+    "PermuteOutcomes",
     "Pow",
     "Probabilities",
     "Readout",

@@ -121,6 +121,18 @@ def _readout(make: Callable[[Draw, str, int], Op]) -> Callable[[Draw, Module], O
     return case
 
 
+def _outcomes(make: Callable[..., tuple[Op, Type]]) -> Callable[[Draw, Module], OpCase]:
+    """Parities that begin with a bit of their own, so that they are independent."""
+
+    def case(draw: Draw, module: Module) -> OpCase:
+        order = draw(st.permutations(range(draw(SIZES))))
+        rows = tuple((k, *draw(st.permutations(order[i + 1 :]))[: draw(SIZES)]) for i, k in enumerate(order))
+        op, t = make(draw, rows, tuple(i for i in range(len(rows)) if draw(st.booleans())))
+        return op, [t]
+
+    return case
+
+
 def _qubits(draw: Draw, count: int) -> tuple[int, ...]:
     return tuple(draw(st.permutations(range(count)))[: draw(st.integers(0, count))])
 
@@ -211,6 +223,10 @@ CASES: dict[str, Callable[[Draw, Module], OpCase]] = {
     "expectation": _readout(lambda draw, name, count: ops.Expectation(name, _observables(draw, count))),
     "probabilities": _readout(lambda draw, name, count: ops.Probabilities(name, _qubits(draw, count))),
     "samples": _readout(lambda draw, name, count: ops.Samples(name, _qubits(draw, count), draw(SIZES))),
+    "linear_bits": _outcomes(lambda draw, rows, flips: (ops.LinearBits(rows, flips), Type("bit", (-1, 7, len(rows))))),
+    "permute_outcomes": _outcomes(
+        lambda draw, rows, flips: (ops.PermuteOutcomes(rows, flips), Type("f64", (-1, 1 << len(rows))))
+    ),
     "logic": _logic,
     "scan": _scan,
     "launch": _launch,
