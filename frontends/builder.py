@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 
 from .. import ir
-from ..ir import AngleInput, CircuitEditor, InputError, Location
+from ..ir import AngleInput, CircuitEditor, InputError, Location, PauliSum
 from ..ir.angles import ZERO_ROW, Row, add_rows, exact_factor, make_row, number_row
 from ..ir.circuit import empty_circuit
 from ..ir.conditions import Condition, bits_of
 from ..ir.gates import OPCODES
+from ..ir.observables import pauli_product
 from ..ir.printer import format_angle
 
 
@@ -316,6 +317,14 @@ class Circuit:
                 "P0005", f"{letters!r} does not give one letter of I, X, Y, Z to each of the qubits {list(qubits)}"
             )
         self._add("pauli", tuple(qubits), (angle,), pauli=letters, condition=condition)
+
+    def pauli_rot(self, product: str | PauliSum, angle: AngleLike, *, condition: Bit | None = None) -> None:
+        """exp(-i angle/2 P) with P written as a product: `pauli_rot("Z3 X16", angle)`. A `pauli` gate."""
+        try:
+            letters, qubits = pauli_product(product)
+        except ValueError as fault:
+            raise _wrong("P0005", str(fault), 'write one letter and its qubit each: "Z3 X16"') from fault
+        self.pauli(angle, letters, qubits, condition=condition)
 
     def phase(self, angle: AngleLike) -> None:
         """Add to the global phase: the state is multiplied by exp(i angle)."""

@@ -89,6 +89,18 @@ def _lift(value: PauliSum | float) -> PauliSum:
     return value if isinstance(value, PauliSum) else PauliSum.of([((), float(value))])
 
 
+def pauli_product(product: str | PauliSum) -> tuple[str, tuple[int, ...]]:
+    """Letters and qubits of one Pauli product, by rising qubit: `X16 Z3` gives ("ZX", (3, 16)).
+
+    ValueError where it is not a product of letters alone, with the coefficient 1.
+    """
+    parsed = PauliSum.parse(product) if isinstance(product, str) else product
+    if len(parsed.terms) != 1 or parsed.terms[0][1] != 1.0 or not parsed.terms[0][0]:
+        raise ValueError(f"{str(product)!r} is not a product of Pauli letters")
+    factors = parsed.terms[0][0]
+    return "".join(letter for letter, _ in factors), tuple(qubit for _, qubit in factors)
+
+
 def X(qubit: int) -> PauliSum:
     """Pauli X on one qubit."""
     return PauliSum.of([((("X", qubit),), 1.0)])

@@ -12,6 +12,7 @@ from ...ir.angles import ZERO_ROW, Row
 from ...ir.conditions import Condition, bits_of
 from ...ir.diagnostics import did_you_mean
 from ...ir.gates import GATES, OPCODES, Gate
+from . import products
 from .columns import Columns
 from .exact import Affine, Scalar
 from .expressions import Scope, bit_number, condition, evaluate, integer, span_of_range, whole
@@ -307,6 +308,9 @@ class CircuitBody(Body):
             return
         for k in take_run(run, self.columns, frame.scope, self.num_qubits, self.num_clbits):
             self.lower([run.statement(k)], frame)
+
+    def _call(self, call: GateCall, frame: Frame) -> None:
+        super()._call(products.written_out(call) if call.name.text == products.NAME else call, frame)
 
     def qubits(self, reference: Reference, scope: Scope) -> tuple[list[int], bool]:
         """The qubits that an operand names, and whether it is a group of them."""

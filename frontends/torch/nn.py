@@ -1,4 +1,4 @@
-"""Our own layers for torch models: `Quantum`, a circuit with its trained angles and its readout."""
+"""Our own layers for torch models: `Quantum`, a circuit with its trained angles and its readout, and special ones."""
 
 from __future__ import annotations
 
@@ -120,6 +120,38 @@ class Quantum(nn.Module):
             read = f"{readout.shots} samples of qubits {list(readout.qubits)}"
         inputs = ", ".join(f"{a.name}{list(a.shape)}" for a in c.inputs if a.role != "weight")
         return f"{c.name}: {c.num_qubits} qubits, {len(c)} gates, inputs=({inputs}), readout=({read})"
+
+
+class PauliRotLayer(Quantum):
+    """exp(-i w_k/2 P_k) for k = 0, 1, ... on a basis state: bits in, expectation values out.
+
+    num_qubits: of the circuit. products: the P_k in the order in which they act, as "Z3 X16"; one trained angle each,
+        the parameter `weights.w`. readout: observables, or "probs" with `qubits`.
+    inputs: how many bits the layer takes; bit j turns qubit j to |1> (RX(pi x_j), so that numbers in between are
+        superpositions). ones: qubits that start in |1>. Further keywords as for `Quantum`, whose errors it raises.
+    """
+
+    def __init__(
+        self,
+        num_qubits: int,
+        products: Sequence[str | PauliSum],
+        readout: Sequence[Observable] | Observable,
+        *,
+        inputs: int,
+        ones: Sequence[int] = (),
+        qubits: Sequence[int] | None = None,
+        name: str = "pauli_rotations",
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        circuit = builder.Circuit(num_qubits)
+        bits, angles = circuit.inputs("x", (inputs,)), circuit.weights("w", (len(products),))
+        for j, bit in enumerate(bits):
+            circuit.rx(math.pi * bit, j)
+        for qubit in ones:
+            circuit.x(qubit)
+        for product, angle in zip(products, angles, strict=True):
+            circuit.pauli_rot(product, angle)
+        super().__init__(circuit, readout, qubits=qubits, name=name, dtype=dtype)
 
 
 def _take_circuit(circuit: builder.Circuit | ir.Circuit | str | Path, name: str | None) -> ir.Circuit:
