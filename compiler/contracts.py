@@ -13,6 +13,7 @@ from ..ir.gates import OPCODES
 from ..ir.types import DYNAMIC
 from .passes.base import Contract, Pass
 from .pipelines import describe
+from .sampled_parities import parities_as_gates
 
 TOLERANCE = 1e-9
 """Largest error in float64 that counts as equal: relative to the largest number, absolute below 1."""
@@ -108,6 +109,7 @@ def _outputs(pass_: Pass, before: Module, after: Module, inputs: Sequence[Sequen
     relative = 0.0 if exact else TOLERANCE + getattr(pass_, "tolerance", 0.0)
     worst = Outcome(pass_.contract, 0.0, relative)
     sets = [_first(given, before) for given in inputs] or [random_inputs(before, SAMPLES, seed)]
+    before, after = parities_as_gates(before), parities_as_gates(after)
     samples = 0
     for given in sets:
         old = [_numbers(t) for t in evaluate(before, given, precision=precision, seed=seed)]

@@ -69,6 +69,7 @@ PASSES = Registry(
         "absorb-clifford": "qsc.compiler.passes.absorb_clifford:AbsorbClifford",
         "fuse-blocks": "qsc.compiler.passes.fuse_blocks:FuseBlocks",
         "light-cone": "qsc.compiler.passes.light_cone:LightCone",
+        "pauli-rotations": "qsc.compiler.passes.pauli_rotations:PauliRotations",
         "simplify-logic": "qsc.compiler.passes.simplify_logic:SimplifyLogic",
         "map-rsfq": "qsc.compiler.passes.map_rsfq:MapRsfq",
         "balance-paths": "qsc.compiler.passes.balance_paths:BalancePaths",
