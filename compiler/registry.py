@@ -66,6 +66,7 @@ PASSES = Registry(
         "bake-weights": "qsc.compiler.passes.bake_weights:BakeWeights",
         "cancel-gates": "qsc.compiler.passes.cancel_gates:CancelGates",
         "gather-pairs": "qsc.compiler.passes.gather_pairs:GatherPairs",
+        "relabel-swaps": "qsc.compiler.passes.relabel_swaps:RelabelSwaps",
         "absorb-clifford": "qsc.compiler.passes.absorb_clifford:AbsorbClifford",
         "fuse-blocks": "qsc.compiler.passes.fuse_blocks:FuseBlocks",
         "light-cone": "qsc.compiler.passes.light_cone:LightCone",

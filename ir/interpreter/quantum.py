@@ -9,7 +9,7 @@ from torch import Tensor
 
 from .. import ops
 from ..circuit import Circuit
-from . import branches, statevector
+from . import branches, late, statevector
 from .walk import Environment, meaning
 
 WIDE = 24
@@ -34,6 +34,16 @@ def _samples(op: ops.Samples, args: Sequence[Tensor], env: Environment) -> tuple
         weights = probabilities(circuit, op, arrays).detach().cpu().double().clamp(min=0)
         outcomes = torch.multinomial(weights, op.shots, replacement=True, generator=env.generator)
         return (outcomes[..., None] >> torch.arange(len(op.qubits))).bitwise_and(1).bool().to(env.device)
+
+    return (_read(op, args, env, read),)
+
+
+@meaning(ops.LateAngles)
+def _late_angles(op: ops.LateAngles, args: Sequence[Tensor], env: Environment) -> tuple[Tensor, ...]:
+    kind = env.floats(*args)[0].dtype if args else torch.float64
+
+    def read(circuit: Circuit, arrays: Sequence[Tensor]) -> Tensor:
+        return late.angles(circuit, join(circuit, arrays).double()).to(kind)
 
     return (_read(op, args, env, read),)
 
@@ -68,7 +78,7 @@ def join(circuit: Circuit, arrays: Sequence[Tensor]) -> Tensor:
 
 
 def _read(
-    op: ops.Readout, args: Sequence[Tensor], env: Environment, read: Callable[[Circuit, Sequence[Tensor]], Tensor]
+    op: ops.CircuitOp, args: Sequence[Tensor], env: Environment, read: Callable[[Circuit, Sequence[Tensor]], Tensor]
 ) -> Tensor:
     """The readout with a batch dimension where an operand has one."""
     circuit = env.module.circuits[op.circuit]

@@ -15,7 +15,7 @@ from .layers import (
 )
 from .logic import Logic
 from .outcomes import LinearBits, Parities, PermuteOutcomes
-from .quantum import Expectation, Probabilities, Readout, Samples
+from .quantum import CircuitOp, Expectation, LateAngles, Probabilities, Readout, Samples
 from .spiking import Leaky, Synaptic
 from .tensor import (
     Abs,
@@ -62,6 +62,7 @@ __all__ = [
     "Binary",
     "Cast",
     "Cat",
+    "CircuitOp",
     "Clamp",
     "Constant",
     "Conv",
@@ -72,6 +73,7 @@ __all__ = [
     "Expand",
     "Expectation",
     "Gelu",
+    "LateAngles",
     "Launch",
     "LayerNorm",
     "Leaky",

@@ -24,8 +24,8 @@ def _parse_observables(value: Any) -> tuple[PauliSum, ...]:
 
 
 @dataclass(frozen=True)
-class Readout(Op):
-    """What is read from `circuit`, a name in the module's circuits."""
+class CircuitOp(Op):
+    """An op on `circuit`, a name in the module's circuits; its operands are the circuit's angle inputs."""
 
     operands = (0, None)
     circuit: str
@@ -51,6 +51,30 @@ class Readout(Op):
         width = self._circuit(module).num_qubits
         if len(set(qubits)) != len(qubits) or any(not 0 <= q < width for q in qubits):
             raise TypeFault(f"qubits {list(qubits)} are not distinct qubits of a {width}-qubit circuit", code="C0005")
+
+
+@dataclass(frozen=True)
+class Readout(CircuitOp):
+    """What is read from a circuit."""
+
+
+@dataclass(frozen=True)
+class LateAngles(CircuitOp):
+    """Angles that only the bound inputs decide, of the one-qubit gates that the wires of `circuit` stand for.
+
+    The circuit holds one-qubit gates alone. Result (batch, wires, 3): theta, phi, lam in radians, such that
+    u3(theta, phi, lam) is the product of the gates of that wire up to a global phase. Differentiable except where theta
+    is a multiple of pi.
+    """
+
+    mnemonic = "late_angles"
+
+    def result_types(self, operands: tuple[Type, ...], module: Module) -> tuple[Type, ...]:
+        kind, batch = self._inputs(operands, module)
+        circuit = self._circuit(module)
+        if len(circuit.wires) != len(circuit) or circuit.has_measurement:
+            raise TypeFault(f"circuit {circuit.name} has gates other than unitary ones on one qubit", code="C0003")
+        return (Type(kind, (*batch, circuit.num_qubits, 3)),)
 
 
 @dataclass(frozen=True)
