@@ -1,4 +1,7 @@
-"""Circuits of the IR as Qiskit circuits, with one Parameter for every distinct angle row that is not constant."""
+"""Circuits of the IR as Qiskit circuits, with one Parameter for every distinct angle row that varies, and back.
+
+`from_qiskit` and `final_permutation` are the way back.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,17 @@ from ..ir.circuit import Circuit, GateRow
 from ..ir.conditions import Condition, bits_of
 from ..ir.gates import GATES, OPCODES
 from ..ir.printer import angle_texts
+from .qiskit_reading import final_permutation, from_qiskit
+
+__all__ = [
+    "STANDARD",
+    "Converted",
+    "append_pauli_rotation",
+    "condition_test",
+    "final_permutation",
+    "from_qiskit",
+    "to_qiskit",
+]
 
 Symbol: TypeAlias = Any
 """A qiskit Parameter or ParameterExpression, which type checkers do not see as classes."""
@@ -67,12 +81,16 @@ CLBITS = "c"
 
 @dataclass(frozen=True)
 class Converted:
-    """A Qiskit circuit and what its parameters stand for: parameters[k] is the angle `rows[k]`, written `texts[k]`."""
+    """A Qiskit circuit and what its parameters stand for: parameters[k] is the angle `rows[k]`, written `texts[k]`.
+
+    source: the circuit that it was made of.
+    """
 
     circuit: QuantumCircuit
     parameters: tuple[Symbol, ...]
     rows: tuple[Row, ...]
     texts: tuple[str, ...]
+    source: Circuit
 
 
 def to_qiskit(circuit: Circuit) -> Converted:
@@ -96,7 +114,7 @@ def to_qiskit(circuit: Circuit) -> Converted:
         out.global_phase = angles[circuit.phase]
     _Writer(out, circuit, angles).write()
     parameters = tuple(angle for k in varying if isinstance(angle := angles[k], Parameter))
-    return Converted(out, parameters, tuple(rows[k] for k in varying), tuple(texts[k] for k in varying))
+    return Converted(out, parameters, tuple(rows[k] for k in varying), tuple(texts[k] for k in varying), circuit)
 
 
 class _Writer:
