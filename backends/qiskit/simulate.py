@@ -247,7 +247,8 @@ class Runner:
         self.facts.simulated_qubits = circuit.num_qubits
         model = self._noise(circuit) if self.options.noise else None
         # Aer's shot branching would be faster for noisy shots, but its results with bound parameters are wrong.
-        simulator = AerSimulator(method=method, noise_model=model, max_parallel_experiments=0)
+        # Its truncation of qubits that it takes for unneeded gives wrong expectation values (Aer 0.18.2).
+        simulator = AerSimulator(method=method, noise_model=model, max_parallel_experiments=0, enable_truncation=False)
         wanted = circuit.parameters
         columns = [(k, p) for k, p in enumerate(self.compact.expressions.parameters) if p in wanted]
         if not columns:
