@@ -181,7 +181,7 @@ class _Walk:
             return True
         if row.condition >= 0:
             return False
-        turns = quarter_turns(self.circuit.angles, row.angles)
+        turns = quarter_turns(map(self.circuit.angles.row, row.angles))
         if turns is None:
             return False
         table = rotation_pull(axes, turns[0]) if row.opcode == _PAULI else gate_pull(row.opcode, turns)

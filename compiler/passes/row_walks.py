@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 
 import numpy as np
 
 from ...ir import Circuit
-from ...ir.angles import AngleTable
+from ...ir.angles import Row
 from ...ir.circuit import GateRow, split_groups
 from ...ir.gates import OPCODES
 
@@ -59,11 +59,11 @@ def lettered(circuit: Circuit, row: GateRow) -> tuple[tuple[int, ...], str]:
     return tuple(w for w, _ in pairs), "".join(p for _, p in pairs)
 
 
-def quarter_turns(angles: AngleTable, rows: tuple[int, ...]) -> tuple[Fraction, ...] | None:
+def quarter_turns(rows: Iterable[Row]) -> tuple[Fraction, ...] | None:
     """The angles in units of pi, in [0, 4), where all are exact multiples of pi/2; None otherwise."""
     found = []
-    for row in rows:
-        if angles.offset[row] or angles.den[row] > 2 or angles.ptr[row] != angles.ptr[row + 1]:
+    for num, den, offset, terms in rows:
+        if offset or terms or den > 2:
             return None
-        found.append(Fraction(int(angles.num[row]), int(angles.den[row])) % 4)
+        found.append(Fraction(num, den) % 4)
     return tuple(found)
