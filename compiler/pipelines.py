@@ -13,8 +13,21 @@ from ..ir.diagnostics import did_you_mean
 from . import registry
 from .passes.base import Pass
 
+LOGICAL: tuple[str, ...] = (
+    "cancel-gates",
+    "light-cone",
+    "relabel-swaps",
+    "absorb-clifford",
+    "fuse-blocks",
+    "cancel-gates",
+)
+"""Passes over circuits that know start state and readouts, and no device."""
+
+NATIVE: tuple[str, ...] = ()
+"""Passes that bring circuits into a target's own gates."""
+
 PIPELINES: dict[str, tuple[str, ...]] = {
-    "quantum": ("quantize-weights?", "bake-weights", "cancel-gates", "light-cone", "partition"),
+    "quantum": ("quantize-weights?", "bake-weights", *LOGICAL, "portfolio", *NATIVE, "partition"),
     "neuromorphic": ("fold-batchnorm", "quantize-weights?", "partition"),
     "sfq": ("simplify-logic", "map-rsfq", "balance-paths", "insert-splitters", "partition"),
     "host": ("quantize-weights?",),

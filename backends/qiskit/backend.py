@@ -26,6 +26,7 @@ from . import routing
 from .described import target_from_table
 from .noise import read_calibration
 from .pub import Pub, on_device
+from .services import QiskitServices
 from .settings import group
 from .simulate import READOUT, Facts, Runner
 
@@ -60,9 +61,9 @@ class QiskitBackend:
         """None: values say everything about a circuit."""
         return []
 
-    def services(self, target: Target) -> None:
-        """None."""
-        return
+    def services(self, target: Target) -> QiskitServices:
+        """Candidates by Qiskit, and by tket where it is installed; circuits scored on the target."""
+        return QiskitServices(target)
 
     def emit(self, launch: Launch, module: Module, target: Target, seed: int, effort: str = "default") -> Emission:
         """`circuit.qpy`, `circuit.qasm` (OpenQASM 3 on physical qubits) and `pub.json` for the launch's readout.
