@@ -32,7 +32,7 @@ def readout(weights: Tensor, bits: Tensor) -> Tensor:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=200)
+    parser.add_argument("--steps", type=int, default=60)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
@@ -46,7 +46,7 @@ def main() -> None:
         loss = (1 - train_y * readout(weights, train_x)).mean()
         loss.backward()
         optimizer.step()
-        if step % 50 == 49:
+        if step % 20 == 19:
             print(f"step {step + 1:4d}  loss {loss.item():.4f}")
     model = classifier()
     with torch.no_grad():
