@@ -22,7 +22,7 @@ from ...ir.gates import OPCODES
 from ...ir.graph import Value
 from ...ir.measurement_settings import qubitwise_groups
 from ...ir.observables import PauliSum, PauliTerm
-from ...ir.ops import Expectation, LinearBits, Parities, PermuteOutcomes, Probabilities, Readout, Samples
+from ...ir.ops import BitReadout, Expectation, LinearBits, Parities, PermuteOutcomes, Probabilities, Readout, Samples
 from ..synthesis.pulled_terms import Pull, PulledTerms, gate_pull, rotation_pull
 from .base import Context, Contract, Pass
 from .gate_families import families
@@ -53,6 +53,8 @@ class AbsorbClifford(Pass):
         changes: dict[Readout, tuple[Readout, Parities | None]] = {}
         for name, nodes in readouts(module).items():
             read = list(dict.fromkeys(n.op for n in nodes if isinstance(n.op, Readout)))
+            if any(isinstance(op, BitReadout) for op in read):
+                continue
             tail = absorbed(circuits[name], read, self.max_settings_growth)
             if tail.circuit is circuits[name]:
                 continue

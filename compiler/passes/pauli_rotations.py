@@ -20,10 +20,10 @@ from ...ir.gates import GATES, OPCODES
 from ...ir.graph import map_nodes
 from ...ir.measurement_settings import Masks, count_settings, pauli_masks, pauli_term, qubitwise_groups
 from ...ir.observables import PauliSum, PauliTerm
-from ...ir.ops import Expectation, Probabilities, Readout, Samples
+from ...ir.ops import BitReadout, Expectation, Probabilities, Readout, Samples
 from ..synthesis.pauli_form import pauli_form, simplified, supported
 from ..synthesis.pauli_synthesis import Readings, Synthesis, Trial, synthesise
-from ..synthesis.tableau import Pauli, Tableau, pauli
+from ..synthesis.tableau import IDENTITY, Pauli, Tableau, pauli
 from .base import Context, Contract, Pass
 from .cancel_gates import cancel
 from .rewrites import readouts
@@ -111,6 +111,8 @@ def _refusal(circuit: Circuit, nodes: Iterable[Node], size: int) -> str:
         return f"{pieces} gates that are not Clifford on {circuit.num_qubits} qubits are too many"
     if len(circuit) > 20 * size:
         return f"{len(circuit)} gates are too many"
+    if any(isinstance(n.op, BitReadout) for n in nodes):
+        return "its classical bits are read"
     if not supported(circuit):
         return "it measures, resets, has conditions or barriers"
     terms = sum(len(o.terms) for n in nodes if isinstance(n.op, Expectation) for o in n.op.observables)
@@ -157,8 +159,7 @@ def _best(circuit: Circuit, nodes: Sequence[Node], context: Context, cost: int) 
     if best is None:
         return None
     products = dict(zip(terms, best.products, strict=True))
-    found = _Rewritten(_built(circuit, best), products, dict(zip(read, best.bits, strict=True)), len(form.turns))
-    return found if _keeps_settings(nodes, found) else None
+    return _Rewritten(_built(circuit, best), products, dict(zip(read, best.bits, strict=True)), len(form.turns))
 
 
 def _trial(number: int, seed: int) -> Trial:
@@ -188,18 +189,19 @@ def _as_pauli(term: PauliTerm) -> Pauli:
 
 def _readings(tableau: Tableau, nodes: Sequence[Node], terms: Sequence[PauliTerm], read: Sequence[int]) -> Readings:
     index = {term: k for k, term in enumerate(terms)}
+    expectations = [node.op for node in nodes if isinstance(node.op, Expectation)]
+    most = [count_settings(op.observables) for op in expectations]
     settings: list[tuple[int, ...]] = []
-    groups: list[tuple[list[int], int]] = []
-    for node in nodes:
-        if isinstance(node.op, Expectation):
-            numbers = [index[term] for o in node.op.observables for term, _ in o.terms if term]
-            found = qubitwise_groups([pauli_masks(terms[k]) for k in numbers])
-            groups.append((numbers, len(found)))
-            settings += [tuple(numbers[m] for m in members) for _, members in found]
+    for op in expectations:
+        numbers = [index[term] for o in op.observables for term, _ in o.terms if term]
+        found = qubitwise_groups([pauli_masks(terms[k]) for k in numbers])
+        settings += [tuple(numbers[m] for m in members) for _, members in found]
 
     def enough(masks: Sequence[Masks | None]) -> bool:
+        products = {t: None if m is None else Pauli(*m) for t, m in zip(terms, masks, strict=True)}
         return all(
-            len(qubitwise_groups(m for k in numbers if (m := masks[k]) is not None)) <= most for numbers, most in groups
+            count_settings([_moved(o, products) for o in op.observables]) <= limit
+            for op, limit in zip(expectations, most, strict=True)
         )
 
     return Readings(
@@ -236,18 +238,10 @@ def _built(circuit: Circuit, synthesis: Synthesis) -> Circuit:
     return cancel(circuit.with_rows(rows, angles.table(), -1)).compacted()
 
 
-def _keeps_settings(nodes: Iterable[Node], found: _Rewritten) -> bool:
-    expectations = [n.op for n in nodes if isinstance(n.op, Expectation)]
-    return all(
-        count_settings([_moved(o, found) for o in op.observables]) <= count_settings(op.observables)
-        for op in expectations
-    )
-
-
-def _moved(observable: PauliSum, found: _Rewritten) -> PauliSum:
+def _moved(observable: PauliSum, products: Mapping[PauliTerm, Pauli | None]) -> PauliSum:
     terms: list[tuple[PauliTerm, float]] = []
     for term, coeff in observable.terms:
-        product = found.products[term] if term else pauli([])
+        product = products[term] if term else IDENTITY
         if product is not None:
             terms.append((pauli_term(product.masks), -coeff if product.negative else coeff))
     return PauliSum.of(terms)
@@ -259,6 +253,6 @@ def _read_from(node: Node, changes: Mapping[str, _Rewritten]) -> Node:
         return node
     found = changes[op.circuit]
     if isinstance(op, Expectation):
-        return replace(node, op=replace(op, observables=tuple(_moved(o, found) for o in op.observables)))
+        return replace(node, op=replace(op, observables=tuple(_moved(o, found.products) for o in op.observables)))
     assert isinstance(op, Probabilities | Samples)
     return replace(node, op=replace(op, qubits=tuple(found.bits[q] for q in op.qubits)))

@@ -28,6 +28,9 @@ _PAULI = OPCODES["pauli"]
 LIMIT = 1 << 28
 """Most amplitudes of all branches and samples together: 4 GiB in double precision."""
 
+JOINT_BITS = 10
+"""Expectations of up to this many classical bits are taken from one simulation."""
+
 
 def expectations(circuit: Circuit, observables: Sequence[PauliSum], values: Tensor) -> Tensor:
     """<O> of the final mixture for every observable, (batch, variables) -> (batch, observables)."""
@@ -41,6 +44,29 @@ def expectations(circuit: Circuit, observables: Sequence[PauliSum], values: Tens
 def probabilities(circuit: Circuit, qubits: Sequence[int], values: Tensor) -> Tensor:
     """Probability of every final value of `qubits`, (batch, variables) -> (batch, 2^k); index bit i is qubits[i]."""
     return simulate(circuit, qubits, values).probabilities(qubits)
+
+
+def bit_expectations(circuit: Circuit, observables: Sequence[PauliSum], values: Tensor) -> Tensor:
+    """<O> of sums of products of Z on final classical bits, (batch, variables) -> (batch, observables).
+
+    Many bits together are not followed together: then every product is simulated on its own.
+    """
+    terms = list(dict.fromkeys(term for o in observables for term, _ in o.terms if term))
+    bits = sorted({bit for term in terms for _, bit in term})
+    parts = [bits] if len(bits) <= JOINT_BITS else [[bit for _, bit in term] for term in terms]
+    means: dict[PauliTerm, Tensor] = {(): values.new_ones(len(values))}
+    for part in parts:
+        mixture = simulate(circuit, (), values, part)
+        inside = (term for term in terms if {bit for _, bit in term} <= set(part))
+        means |= {term: mixture.parity([bit for _, bit in term]) for term in inside}
+    zero = values.new_zeros(len(values))
+    sums = [sum((coeff * means[term] for term, coeff in o.terms), zero) for o in observables]
+    return torch.stack(sums, dim=1) if sums else values.new_zeros(len(values), 0)
+
+
+def bit_probabilities(circuit: Circuit, bits: Sequence[int], values: Tensor) -> Tensor:
+    """Probability of every final value of classical `bits`, (batch, variables) -> (batch, 2^k)."""
+    return simulate(circuit, (), values, bits).bit_probabilities(bits)
 
 
 @dataclass(frozen=True)
@@ -77,6 +103,26 @@ class Mixture:
         order = [0, *(n - k for k in reversed(wanted)), *(n - k for k in rest)]
         return spread.permute(order).reshape(batch, 1 << len(wanted), 1 << len(rest)).sum(-1)
 
+    def weights(self) -> Tensor:
+        """Probability of every branch, (branches, batch)."""
+        if self.density:
+            diagonal = torch.arange(1 << len(self.qubits), device=self.states.device) * ((1 << len(self.qubits)) + 1)
+            return self.states[:, :, diagonal].real.sum(-1)
+        return (self.states * self.states.conj()).real.sum(-1)
+
+    def parity(self, bits: Sequence[int]) -> Tensor:
+        """Mean of (-1)^(sum of the classical `bits`), (batch,)."""
+        signs = 1.0 - 2.0 * (self.bits[:, list(bits)].sum(axis=1) % 2)
+        weights = self.weights()
+        return torch.as_tensor(signs, dtype=weights.dtype, device=weights.device) @ weights
+
+    def bit_probabilities(self, bits: Sequence[int]) -> Tensor:
+        """Probability of every value of the classical `bits`, (batch, 2^k)."""
+        weights = self.weights()
+        index = self.bits[:, list(bits)].astype(np.int64) @ (1 << np.arange(len(bits), dtype=np.int64))
+        out = weights.new_zeros(1 << len(bits), weights.shape[1])
+        return out.index_add(0, torch.as_tensor(index, device=weights.device), weights).T
+
     def expectation(self, observable: PauliSum) -> Tensor:
         """<O>, (batch,)."""
         total = torch.zeros(self.states.shape[1], dtype=self.states.real.dtype, device=self.states.device)
@@ -102,12 +148,13 @@ class Mixture:
         return (self.entries(flipped) * factor).real.sum(-1)
 
 
-def simulate(circuit: Circuit, read: Iterable[int], values: Tensor) -> Mixture:
-    """The final mixture for angle variables `values` (batch, variables), exact for readouts of the qubits `read`.
+def simulate(circuit: Circuit, read: Iterable[int], values: Tensor, bits: Iterable[int] = ()) -> Mixture:
+    """The final mixture for angle variables `values` (batch, variables), exact for readouts of the qubits `read` and of
+    the classical `bits`.
 
     Raises InputError R0005 where it would take more than LIMIT amplitudes.
     """
-    script = plan(circuit, read)
+    script = plan(circuit, read, bits)
     events = sum(row.opcode in (_MEASURE, _RESET) for row in script.rows)
     run = _Run(circuit, len(script.qubits), values, density=events > len(script.qubits))
     for row, live in zip(script.rows, script.live, strict=True):
@@ -130,9 +177,9 @@ class Script:
     blurred: frozenset[int]
 
 
-def plan(circuit: Circuit, read: Iterable[int]) -> Script:
+def plan(circuit: Circuit, read: Iterable[int], bits: Iterable[int] = ()) -> Script:
     """Walk back from the readout: rows that only touch what nothing reads any more are left out."""
-    needed, live = set(read), set[int]()
+    needed, live = set(read), set(bits)
     kept = set(needed)
     turned = set[int]()  # qubits that a later row does not leave diagonal
     blurred = set[int]()

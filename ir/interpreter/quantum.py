@@ -31,9 +31,39 @@ def _probabilities(op: ops.Probabilities, args: Sequence[Tensor], env: Environme
 @meaning(ops.Samples)
 def _samples(op: ops.Samples, args: Sequence[Tensor], env: Environment) -> tuple[Tensor, ...]:
     def read(circuit: Circuit, arrays: Sequence[Tensor]) -> Tensor:
-        weights = probabilities(circuit, op, arrays).detach().cpu().double().clamp(min=0)
-        outcomes = torch.multinomial(weights, op.shots, replacement=True, generator=env.generator)
-        return (outcomes[..., None] >> torch.arange(len(op.qubits))).bitwise_and(1).bool().to(env.device)
+        return _drawn(probabilities(circuit, op, arrays), op.shots, len(op.qubits), env)
+
+    return (_read(op, args, env, read),)
+
+
+@meaning(ops.BitSamples)
+def _bit_samples(op: ops.BitSamples, args: Sequence[Tensor], env: Environment) -> tuple[Tensor, ...]:
+    def read(circuit: Circuit, arrays: Sequence[Tensor]) -> Tensor:
+        weights = branches.bit_probabilities(circuit, op.bits, join(circuit, arrays))
+        return _drawn(weights, op.shots, len(op.bits), env)
+
+    return (_read(op, args, env, read),)
+
+
+def _drawn(probabilities: Tensor, shots: int, bits: int, env: Environment) -> Tensor:
+    """Bits of random outcomes, (batch, shots, bits)."""
+    weights = probabilities.detach().cpu().double().clamp(min=0)
+    outcomes = torch.multinomial(weights, shots, replacement=True, generator=env.generator)
+    return (outcomes[..., None] >> torch.arange(bits)).bitwise_and(1).bool().to(env.device)
+
+
+@meaning(ops.BitExpectation)
+def _bit_expectation(op: ops.BitExpectation, args: Sequence[Tensor], env: Environment) -> tuple[Tensor, ...]:
+    def read(circuit: Circuit, arrays: Sequence[Tensor]) -> Tensor:
+        return branches.bit_expectations(circuit, op.observables, join(circuit, arrays))
+
+    return (_read(op, args, env, read),)
+
+
+@meaning(ops.BitProbabilities)
+def _bit_probabilities(op: ops.BitProbabilities, args: Sequence[Tensor], env: Environment) -> tuple[Tensor, ...]:
+    def read(circuit: Circuit, arrays: Sequence[Tensor]) -> Tensor:
+        return branches.bit_probabilities(circuit, op.bits, join(circuit, arrays))
 
     return (_read(op, args, env, read),)
 

@@ -15,7 +15,18 @@ from .layers import (
 )
 from .logic import Logic
 from .outcomes import LinearBits, Parities, PermuteOutcomes
-from .quantum import CircuitOp, Expectation, LateAngles, Probabilities, Readout, Samples
+from .quantum import (
+    BitExpectation,
+    BitProbabilities,
+    BitReadout,
+    BitSamples,
+    CircuitOp,
+    Expectation,
+    LateAngles,
+    Probabilities,
+    Readout,
+    Samples,
+)
 from .spiking import Leaky, Synaptic
 from .tensor import (
     Abs,
@@ -60,6 +71,10 @@ __all__ = [
     "AvgPool",
     "BatchNorm",
     "Binary",
+    "BitExpectation",
+    "BitProbabilities",
+    "BitReadout",
+    "BitSamples",
     "Cast",
     "Cat",
     "CircuitOp",

@@ -1,6 +1,7 @@
 """Readouts of a circuit. Operands are the circuit's angle inputs in order, each of its declared shape, batched or not.
 
-Qubit order: index bit i (value 2^i) of `probabilities` and column i of `samples` belong to the i-th listed qubit.
+Qubit order: index bit i (value 2^i) of `probabilities` and column i of `samples` belong to the i-th listed qubit. The
+ops `bit_...` read classical bits that the circuit itself measured instead of qubits, in the same order.
 """
 
 from __future__ import annotations
@@ -121,3 +122,64 @@ class Samples(Readout):
         if self.shots < 1:
             raise TypeFault(f"needs at least one shot, got {self.shots}")
         return (Type("bit", (*batch, self.shots, len(self.qubits))),)
+
+
+@dataclass(frozen=True)
+class BitReadout(Readout):
+    """What is read from the classical bits of a circuit that measures inside."""
+
+    def _check_bits(self, bits: tuple[int, ...], module: Module) -> None:
+        count = self._circuit(module).num_clbits
+        if len(set(bits)) != len(bits) or any(not 0 <= b < count for b in bits):
+            raise TypeFault(f"bits {list(bits)} are not distinct bits of a circuit with {count}", code="C0005")
+
+
+@dataclass(frozen=True)
+class BitExpectation(BitReadout):
+    """<O_k> for sums of products of Z in which `Z3` is +1 where classical bit 3 ends as 0, and -1 where it ends as 1.
+
+    Result (batch, number of observables).
+    """
+
+    mnemonic = "bit_expectation"
+    coerce: ClassVar = {"observables": _parse_observables}
+    observables: tuple[PauliSum, ...] = ()
+
+    def result_types(self, operands: tuple[Type, ...], module: Module) -> tuple[Type, ...]:
+        kind, batch = self._inputs(operands, module)
+        for observable in self.observables:
+            self._check_bits(observable.qubits, module)
+            if any(letter != "Z" for term, _ in observable.terms for letter, _ in term):
+                raise TypeFault(f"{observable} has letters other than Z, and classical bits have no others")
+            if not all(math.isfinite(coeff) for _, coeff in observable.terms):
+                raise TypeFault(f"a coefficient of {observable} is not a finite number", code="P0004")
+        return (Type(kind, (*batch, len(self.observables))),)
+
+
+@dataclass(frozen=True)
+class BitProbabilities(BitReadout):
+    """Probability of every final value of classical `bits`: result (batch, 2^n)."""
+
+    mnemonic = "bit_probabilities"
+    bits: tuple[int, ...] = ()
+
+    def result_types(self, operands: tuple[Type, ...], module: Module) -> tuple[Type, ...]:
+        kind, batch = self._inputs(operands, module)
+        self._check_bits(self.bits, module)
+        return (Type(kind, (*batch, 1 << len(self.bits))),)
+
+
+@dataclass(frozen=True)
+class BitSamples(BitReadout):
+    """Final values of classical `bits`, one row a shot: result (batch, shots, n)."""
+
+    mnemonic = "bit_samples"
+    bits: tuple[int, ...] = ()
+    shots: int = 1024
+
+    def result_types(self, operands: tuple[Type, ...], module: Module) -> tuple[Type, ...]:
+        _, batch = self._inputs(operands, module)
+        self._check_bits(self.bits, module)
+        if self.shots < 1:
+            raise TypeFault(f"needs at least one shot, got {self.shots}")
+        return (Type("bit", (*batch, self.shots, len(self.bits))),)
