@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from fractions import Fraction
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
 from qiskit.circuit import ParameterExpression, ParameterVector, QuantumCircuit
@@ -12,8 +11,8 @@ from qiskit.circuit.parametervector import ParameterVectorElement
 
 from ..ir import AngleInput, InputError
 from ..ir.angles import AngleInterner, Row, add_rows, exact_factor, make_row, number_row
-from ..ir.diagnostics import did_you_mean
 from .faults import NotAffineError, unconvertible
+from .roles import Group, angle_inputs
 
 Symbol: TypeAlias = Any
 """A qiskit Parameter or ParameterExpression, which type checkers do not see as classes."""
@@ -84,62 +83,33 @@ def declare(
 ) -> tuple[tuple[AngleInput, ...], dict[Symbol, Row]]:
     """The angle inputs of a circuit from outside, and the row of each of its parameters.
 
-    A ParameterVector is one array, any other parameter a scalar. Those that `inputs` and `weights` list come first, in
-    that order; the rest is sorted by name and is data, or trainable where only `inputs` is given. Raises InputError
-    P0002 for a name that the circuit does not have, P0003 for one that is listed twice.
+    A ParameterVector is one array, any other parameter a scalar. Roles and errors as `angle_inputs` says.
     """
     groups = _groups(circuit)
-    chosen: dict[str, str] = {}
-    for role, names in (("input", inputs), ("weight", weights)):
-        for named in names or ():
-            key = _key(named)
-            groups.setdefault(key, _members(named))
-            if not groups[key]:
-                raise InputError.of(
-                    "P0002",
-                    f"the circuit has no parameter {key!r}",
-                    help=did_you_mean(key, [k for k in groups if groups[k]]),
-                )
-            if key in chosen:
-                raise InputError.of("P0003", f"the parameter {key!r} is listed twice as an input or a weight")
-            chosen[key] = role
-    rest = "weight" if inputs is not None and weights is None else "input"
-    for key in sorted(groups):
-        chosen.setdefault(key, rest)
-    arrays: list[AngleInput] = []
-    rows: dict[Symbol, Row] = {}
-    start = 0
-    for key, role in chosen.items():
-        members = groups[key]
-        vector = isinstance(members[0], ParameterVectorElement)
-        arrays.append(AngleInput(key, (len(members),) if vector else (), role))
-        rows |= {p: make_row(Fraction(0), 0.0, [(start + k, 1.0)]) for k, p in enumerate(members)}
-        start += len(members)
-    return tuple(arrays), rows
+    for named in (*(inputs or ()), *(weights or ())):
+        if isinstance(named, ParameterVector):
+            groups.setdefault(named.name, Group(tuple(named), (len(named),)))
+    arrays, numbers = angle_inputs(groups, _names(inputs), _names(weights))
+    return arrays, {parameter: make_row(0, 0.0, [(number, 1.0)]) for parameter, number in numbers.items()}
 
 
-def _groups(circuit: QuantumCircuit) -> dict[str, Sequence[Symbol]]:
+def _groups(circuit: QuantumCircuit) -> dict[str, Group]:
     """Name -> the parameters of that input: the elements of a vector, or the one."""
-    groups: dict[str, Sequence[Symbol]] = {}
+    groups: dict[str, Group] = {}
     for parameter in circuit.parameters:
         if isinstance(parameter, ParameterVectorElement):
-            groups.setdefault(parameter.vector.name, tuple(parameter.vector))
+            vector = parameter.vector
+            groups.setdefault(vector.name, Group(tuple(vector), (len(vector),)))
     for parameter in circuit.parameters:
         if not isinstance(parameter, ParameterVectorElement):
             name = parameter.name
             while name in groups:
                 name += "_"
-            groups[name] = (parameter,)
+            groups[name] = Group((parameter,))
     return groups
 
 
-def _key(named: Named) -> str:
-    if isinstance(named, ParameterVectorElement):
-        return named.vector.name
-    return named if isinstance(named, str) else named.name
-
-
-def _members(named: Named) -> Sequence[Symbol]:
-    if isinstance(named, ParameterVector):
-        return tuple(named)
-    return () if isinstance(named, str) else (named,)
+def _names(named: Iterable[Named] | None) -> list[str] | None:
+    if named is None:
+        return None
+    return [n if isinstance(n, str) else getattr(n, "vector", n).name for n in named]
