@@ -15,6 +15,7 @@ from qiskit.circuit import ClassicalRegister, QuantumCircuit
 from qiskit.transpiler.exceptions import TranspilerError
 
 from ...bridges.qiskit import Converted, to_qiskit
+from ...bridges.settings import group
 from ...ir import Module, Node, TargetError
 from ...ir.circuit import Circuit
 from ...ir.gates import OPCODES
@@ -27,7 +28,6 @@ from .described import target_from_table
 from .noise import read_calibration
 from .pub import Pub, on_device
 from .services import QiskitServices
-from .settings import group
 from .simulate import READOUT, Facts, Runner
 
 Read: TypeAlias = Expectation | Probabilities | Samples

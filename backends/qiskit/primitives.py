@@ -12,9 +12,10 @@ from qiskit.primitives.containers.observables_array import ObservablesArray
 from qiskit.primitives.containers.sampler_pub import SamplerPub
 from qiskit.quantum_info import SparsePauliOp
 
+from ...bridges.settings import PhysicalTerm
 from ...ir import InputError
 from .backend import load
-from .pub import PhysicalTerm, Pub
+from .pub import Pub
 from .simulate import READOUT
 
 

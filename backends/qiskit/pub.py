@@ -10,13 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from ...bridges.settings import PhysicalTerm
 from ...ir import InputError, PauliSum
 from ...ir.angles import AngleTable, Row
 
 SCHEMA = 1
-
-PhysicalTerm = tuple[str, tuple[int, ...], float]
-"""(Pauli letters, physical qubit of each letter, coefficient)."""
 
 
 @dataclass(frozen=True)

@@ -15,13 +15,13 @@ from qiskit_aer import AerSimulator
 from qiskit_aer.library import SaveExpectationValue, SaveProbabilities
 from qiskit_aer.noise import NoiseModel
 
+from ...bridges.settings import Setting, constants, flip_readout, group, outcome_bits
 from ...ir import InputError, TargetError
 from ..base import RunOptions
 from .compact import compact, defer, is_dynamic, native_basis_change, with_measurement, without_measurement
 from .noise import noise_model
 from .pub import Pub
 from .routing import steps
-from .settings import Setting, constants, flip_readout, group, outcome_bits
 
 STATEVECTOR_QUBITS = 24
 """Up to this many simulated qubits a state is kept as a vector, beyond it as a matrix product."""

@@ -9,7 +9,7 @@ from qsc.backends.base import RunOptions
 from qsc.backends.qiskit import simulate
 from qsc.backends.qiskit.backend import load
 from qsc.backends.qiskit.compact import Expressions
-from qsc.backends.qiskit.settings import flip_readout, group, outcome_bits
+from qsc.bridges.settings import flip_readout, group, outcome_bits
 from qsc.ir import AngleInput, CircuitEditor, InputError, PauliSum, TargetError
 from qsc.ir.angles import make_row
 from qsc.ir.ops import Expectation, Probabilities, Samples

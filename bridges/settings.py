@@ -7,13 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...ir.measurement_settings import Masks, pauli_masks, pauli_term, qubitwise_groups
-from .pub import PhysicalTerm
+from ..ir.measurement_settings import Masks, pauli_masks, pauli_term, qubitwise_groups
 
 
 @dataclass(frozen=True)
 class Setting:
-    """One choice of basis: `letters[i]` is measured on physical qubit `qubits[i]`, giving bit i.
+    """One choice of basis: `letters[i]` is measured on qubit `qubits[i]`, giving bit i.
 
     masks: (terms, bits), the bits whose parity a term is. weights: (terms, observables), its coefficients.
     """
@@ -23,10 +22,18 @@ class Setting:
     masks: np.ndarray
     weights: np.ndarray
 
-    def values(self, bits: np.ndarray) -> np.ndarray:
-        """Contribution of this setting to every observable: bits (rows, bits) -> (rows, observables)."""
-        parity = (bits.astype(np.uint8) @ self.masks.T.astype(np.uint8)) & 1
-        return (1.0 - 2.0 * parity) @ self.weights
+    def values(self, bits: np.ndarray, readout: Sequence[BitValues] | None = None) -> np.ndarray:
+        """Contribution of this setting to every observable: bits (..., bits) -> (..., observables).
+
+        readout: for each bit the numbers that stand for a measured 0 and 1 in place of +1 and -1.
+        """
+        if readout is None:
+            parity = (bits.astype(np.uint8) @ self.masks.T.astype(np.uint8)) & 1
+            return (1.0 - 2.0 * parity) @ self.weights
+        low, high = np.asarray(readout).T
+        seen = np.where(bits, high, low)
+        products = np.stack([np.prod(seen[..., mask], axis=-1) for mask in self.masks], axis=-1)
+        return products @ self.weights
 
 
 def constants(observables: Sequence[Sequence[PhysicalTerm]]) -> np.ndarray:
