@@ -3,36 +3,38 @@
 A backward pass in the Heisenberg picture. For every qubit it keeps the Pauli letters that the readouts, pulled back to
 this point, may hold there: none, one letter, or any. A gate that commutes with all such Pauli products is not needed;
 any other gate stays and turns the letters into those that conjugation by its matrix gives. Measurements, resets and
-conditions are pulled back in the same way, with the set of classical bits that a needed gate reads.
+conditions are pulled back in the same way, with the set of classical bits that a readout or a needed gate reads.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, reduce
 from itertools import product
 from typing import ClassVar
 
 import numpy as np
 
 from ...ir import Circuit, Module, Node
-from ...ir.circuit import GateRow, split_groups
+from ...ir.circuit import GateRow
 from ...ir.conditions import bits_of
-from ...ir.gates import GATES, OPCODES, PAULI
-from ...ir.graph import map_nodes
-from ...ir.observables import PauliSum
-from ...ir.ops import Expectation, Probabilities, Readout, Samples
+from ...ir.gates import GATES, OPCODES, pauli_matrix
+from ...ir.ops import BitExpectation, BitProbabilities, BitSamples, Expectation, Probabilities, Samples
 from .base import Context, Contract, Pass
-from .rewrites import readouts
+from .rewrites import readouts, relabelled
 
-_NONE, _X, _Y, _Z, _ANY = 0, 1, 2, 3, 7
+_NONE, _X, _Y, _Z, _ANY = range(5)
 """Which letters beside the identity a qubit may hold."""
 _CODES = {"X": _X, "Y": _Y, "Z": _Z}
-_MEMBERS = {_NONE: "I", _X: "IX", _Y: "IY", _Z: "IZ", _ANY: "IXYZ"}
+_MEMBERS = (0b0001, 0b0011, 0b0101, 0b1001, 0b1111)
+"""For each of them, which of I, X, Y, Z that is."""
 _PROBE_ANGLES = (0.7342, -1.3177, 2.0561)
 """Angles without special values: what commutes at these commutes at every angle."""
 _CLOSE = 1e-9
+
+_ARITY = np.array([g.qubits if g.matrix is not None and g.qubits <= 2 else 0 for g in GATES])
+"""The width of gates with a matrix on one or two qubits, 0 for all others."""
 
 _MEASURE, _RESET, _BARRIER, _PAULI = (OPCODES[n] for n in ("measure", "reset", "barrier", "pauli"))
 
@@ -52,16 +54,16 @@ class LightCone(Pass):
         places: dict[str, dict[int, int]] = {}
         for name, nodes in readouts(module).items():
             before = circuits[name]
-            needed = _letters_of(nodes, before.num_qubits)
-            after = cone(before, needed)
+            needed = letters_of(nodes, before.num_qubits)
+            after = cone(before, needed, bits_read(nodes))
             if self.drop_qubits:
                 after, places[name] = _without_idle(after, np.flatnonzero(needed).tolist())
             circuits[name] = after
             if after is not before:
                 self._report(before, after, context)
         moved = {name: where for name, where in places.items() if circuits[name] is not module.circuits[name]}
-        graph = map_nodes(module.graph, lambda node: _renumbered(node, moved)) if moved else module.graph
-        return module.with_(circuits=circuits, graph=graph)
+        after = module.with_(circuits=circuits)
+        return relabelled(after, moved) if moved else after
 
     def _report(self, before: Circuit, after: Circuit, context: Context) -> None:
         gates, pairs = (_count(before, arity) - _count(after, arity) for arity in (1, 2))
@@ -75,7 +77,7 @@ def _count(circuit: Circuit, arity: int) -> int:
     return int(((circuit.opcode != _BARRIER) & (np.diff(circuit.wire_ptr) >= arity)).sum())
 
 
-def _letters_of(nodes: Iterable[Node], qubits: int) -> list[int]:
+def letters_of(nodes: Iterable[Node], qubits: int) -> list[int]:
     """The letters that the readouts hold on every qubit; probabilities and samples are of Z."""
     needed = [_NONE] * qubits
     for node in nodes:
@@ -94,38 +96,84 @@ def _union(a: int, b: int) -> int:
     return a if a == b or b == _NONE else b if a == _NONE else _ANY
 
 
-def cone(circuit: Circuit, needed: Iterable[int]) -> Circuit:
-    """The circuit with only the gates that readouts holding the letters `needed` on its qubits depend on.
+def bits_read(nodes: Iterable[Node]) -> set[int]:
+    """The classical bits that the readouts need."""
+    found: set[int] = set()
+    for node in nodes:
+        if isinstance(node.op, BitExpectation):
+            found.update(bit for observable in node.op.observables for bit in observable.qubits)
+        elif isinstance(node.op, BitProbabilities | BitSamples):
+            found.update(node.op.bits)
+    return found
 
-    The same object where every gate is needed. Barriers keep the needed qubits only.
+
+def cone(circuit: Circuit, needed: Sequence[int], bits: Iterable[int] = ()) -> Circuit:
+    """The circuit with only the gates that its readouts depend on; the same object where that is every gate.
+
+    needed: the letters that they hold on every qubit (`letters_of`). bits: the classical bits that they read. Barriers
+    keep the needed qubits only.
     """
-    walk = _Walk(circuit, list(needed))
-    opcodes, conditions = circuit.opcode.tolist(), circuit.condition.tolist()
-    wires = list(split_groups(circuit.wire_ptr, circuit.wires))
-    keep = [walk.visit(k, opcodes[k], wires[k], conditions[k]) for k in range(len(circuit) - 1, -1, -1)][::-1]
-    if all(keep) and not walk.barriers:
+    walk = _Walk(circuit, list(needed), set(bits))
+    walk.run()
+    if all(walk.keep) and not walk.barriers:
         return circuit
     if walk.barriers:
         rows = [r._replace(wires=walk.barriers.get(k, r.wires)) for k, r in enumerate(circuit.rows())]
         circuit = circuit.with_rows(rows)
-    return circuit.select(np.array(keep, bool)).compacted()
+    return circuit.select(np.frombuffer(walk.keep, bool)).compacted()
 
 
 class _Walk:
     """The letters of every qubit and the classical bits that are read, from the end of a circuit backwards."""
 
-    def __init__(self, circuit: Circuit, letters: list[int]) -> None:
+    def __init__(self, circuit: Circuit, letters: list[int], bits: set[int]) -> None:
         self.circuit = circuit
         self.letters = letters
-        self.bits: set[int] = set()
+        self.bits = bits
+        self.keep = bytearray(b"\1") * len(circuit)
         self.barriers: dict[int, tuple[int, ...]] = {}
+        self.wires: list[int] = circuit.wires.tolist()
+        self.wire_ptr: list[int] = circuit.wire_ptr.tolist()
 
-    def visit(self, k: int, opcode: int, wires: tuple[int, ...], condition: int) -> bool:
-        """Step back over one gate; whether it is needed."""
+    def run(self) -> None:
+        """Mark the gates that are not needed. Plain gates on one and two qubits take a short way: two look-ups."""
+        letters, keep, wires = self.letters, self.keep, self.wires
+        forms, ones, twos = self._plain()
+        opcodes, starts = self.circuit.opcode[::-1].tolist(), self.wire_ptr[-2::-1]
+        for k, form, opcode, start in zip(range(len(keep) - 1, -1, -1), forms, opcodes, starts, strict=True):
+            if form == 1:
+                wire = wires[start]
+                new = ones[opcode][letters[wire]]
+                if new < 0:
+                    keep[k] = 0
+                else:
+                    letters[wire] = new
+            elif form == 2:
+                a, b = wires[start], wires[start + 1]
+                both = twos[opcode][letters[a]][letters[b]]
+                if both is None:
+                    keep[k] = 0
+                else:
+                    letters[a], letters[b] = both
+            else:
+                keep[k] = self._visit(k, opcode)
+
+    def _plain(self) -> tuple[list[int], list[list[int]], list[list[list[tuple[int, ...] | None]]]]:
+        """From the last gate on: 1 and 2 for unconditioned gates with a matrix on that many qubits, 0 for everything
+        else; and the tables of such gates by opcode."""
+        forms = np.where(self.circuit.condition < 0, _ARITY[self.circuit.opcode], 0)
+        used = set(np.unique(self.circuit.opcode[forms > 0]).tolist())
+        ones = [_one_table(k) if k in used and _ARITY[k] == 1 else [] for k in range(len(GATES))]
+        twos = [_two_table(k) if k in used and _ARITY[k] == 2 else [] for k in range(len(GATES))]
+        return forms[::-1].tolist(), ones, twos
+
+    def _visit(self, k: int, opcode: int) -> bool:
+        """Step back over any gate; whether it is needed."""
+        wires = tuple(self.wires[self.wire_ptr[k] : self.wire_ptr[k + 1]])
         if opcode == _BARRIER:
             return self._barrier(k, wires)
-        letters = self.letters
-        old = tuple([letters[w] for w in wires])
+        condition = int(self.circuit.condition[k])
+        old = tuple([self.letters[w] for w in wires])
         if opcode == _MEASURE:
             new = self._measured(k, old, condition)
         elif opcode == _RESET:
@@ -140,7 +188,7 @@ class _Walk:
             self.bits.update(bits_of(self.circuit.conditions[condition]))
             new = tuple(map(_union, old, new))
         for wire, letter in zip(wires, new, strict=True):
-            letters[wire] = letter
+            self.letters[wire] = letter
         return True
 
     def _measured(self, k: int, old: tuple[int, ...], condition: int) -> tuple[int, ...] | None:
@@ -161,28 +209,37 @@ class _Walk:
 @cache
 def _pull(opcode: int, letters: tuple[int, ...]) -> tuple[int, ...] | None:
     """The letters in front of a gate, for those behind it; None where it commutes with all their products."""
+    fixed, found = _pulled_products(opcode)
+    behind = list(product(range(4), repeat=len(letters)))
+    chosen = [k for k, p in enumerate(behind) if all(_MEMBERS[at] >> c & 1 for at, c in zip(letters, p, strict=True))]
+    if fixed[chosen].all():
+        return None
+    front = [behind[k] for k in np.flatnonzero(found[chosen].any(axis=0)).tolist()]
+    return tuple(reduce(_union, codes) for codes in zip(*front, strict=True))
+
+
+@cache
+def _pulled_products(opcode: int) -> tuple[np.ndarray, np.ndarray]:
+    """(which Pauli products commute with the gate, which products each pulled one is made of): (4^n,), (4^n, 4^n)."""
     gate = GATES[opcode]
     assert gate.matrix is not None
     matrix = gate.matrix(*_PROBE_ANGLES[: gate.angles])
-    basis = ["".join(p) for p in product("IXYZ", repeat=gate.qubits)]
-    paulis = [_product(letters) for letters in basis]
-    commutes, found = True, [_NONE] * gate.qubits
-    for choice in product(*(_MEMBERS[at] for at in letters)):
-        pauli = _product("".join(choice))
-        pulled = matrix.conj().T @ pauli @ matrix
-        commutes = commutes and np.abs(pulled - pauli).max() < _CLOSE
-        for name, p in zip(basis, paulis, strict=True):
-            if abs(np.vdot(p, pulled)) > _CLOSE:
-                found = [_union(at, _CODES.get(letter, _NONE)) for at, letter in zip(found, name, strict=True)]
-    return None if commutes else tuple(found)
+    paulis = np.array([pauli_matrix("".join(letters)) for letters in product("IXYZ", repeat=gate.qubits)])
+    pulled = matrix.conj().T @ paulis @ matrix
+    parts = np.einsum("qij,pij->pq", paulis.conj(), pulled)
+    return np.abs(pulled - paulis).max(axis=(1, 2)) < _CLOSE, np.abs(parts) > _CLOSE
 
 
-def _product(letters: str) -> np.ndarray:
-    """Tensor product, the first letter on the least significant bit."""
-    out = np.ones((1, 1), complex)
-    for letter in letters:
-        out = np.kron(PAULI[letter], out)
-    return out
+@cache
+def _one_table(opcode: int) -> list[int]:
+    """Letter behind a gate on one qubit -> letter in front of it, -1 where the gate is not needed."""
+    return [-1 if (new := _pull(opcode, (at,))) is None else new[0] for at in range(5)]
+
+
+@cache
+def _two_table(opcode: int) -> list[list[tuple[int, ...] | None]]:
+    """The letters behind a gate on two qubits -> those in front of it, None where the gate is not needed."""
+    return [[_pull(opcode, (a, b)) for b in range(5)] for a in range(5)]
 
 
 def _pull_rotation(payload: str, letters: tuple[int, ...]) -> tuple[int, ...] | None:
@@ -216,18 +273,3 @@ def _barrier_on(row: GateRow, where: dict[int, int]) -> GateRow | None:
         return row
     kept = tuple(w for w in row.wires if w in where)
     return row._replace(wires=kept) if kept else None
-
-
-def _renumbered(node: Node, places: dict[str, dict[int, int]]) -> Node:
-    op = node.op
-    if not isinstance(op, Readout) or op.circuit not in places:
-        return node
-    where = places[op.circuit]
-    if isinstance(op, Expectation):
-        moved = tuple(
-            PauliSum.of((tuple((letter, where[q]) for letter, q in term), coeff) for term, coeff in o.terms)
-            for o in op.observables
-        )
-        return replace(node, op=replace(op, observables=moved))
-    assert isinstance(op, Probabilities | Samples)
-    return replace(node, op=replace(op, qubits=tuple(where[q] for q in op.qubits)))
