@@ -9,6 +9,25 @@ import numpy as np
 
 from ..ir.measurement_settings import Masks, pauli_masks, pauli_term, qubitwise_groups
 
+PhysicalTerm = tuple[str, tuple[int, ...], float]
+"""(Pauli letters, qubit of each letter, coefficient); no letters: the identity."""
+
+BitValues = tuple[float, float]
+"""What a measured 0 and a measured 1 count."""
+
+
+def undone_readout(reads_one: float, reads_zero: float) -> BitValues:
+    """Numbers for a measured 0 and 1 whose mean is that of Z before the readout, for one qubit.
+
+    reads_one: P(1 is read | 0), reads_zero: P(0 is read | 1). The inverse of the 2x2 confusion matrix applied to
+    (1, -1), tensored over qubits (Bravyi et al., arXiv 2006.14044, section II). The variance grows with the product of
+    the largest of these numbers.
+    """
+    kept = 1.0 - reads_one - reads_zero
+    if kept <= 0.0:
+        raise ValueError(f"a readout that errs with {reads_one} and {reads_zero} tells nothing")
+    return (1.0 - reads_zero + reads_one) / kept, -(1.0 - reads_one + reads_zero) / kept
+
 
 @dataclass(frozen=True)
 class Setting:
