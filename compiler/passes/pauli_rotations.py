@@ -80,7 +80,7 @@ class PauliRotations(Pass):
         found = _best(before, nodes, context, old[0])
         if found is not None:
             new = entangling_cost(found.circuit, native)
-            if new < old:
+            if new < old and _keeps_settings(nodes, found):
                 message = f"circuit {before.name}: {found.turns} Pauli rotations, {old[0]} -> {new[0]} CX or CZ"
                 context.remark(self, message, before.place, two_qubit_gates=old[0] - new[0])
                 return found
@@ -144,7 +144,7 @@ def entangling_cost(circuit: Circuit, native_turns: bool = False) -> tuple[int, 
 
 def _best(circuit: Circuit, nodes: Sequence[Node], context: Context, cost: int) -> _Rewritten | None:
     terms, read = _wanted(nodes)
-    form = simplified(pauli_form(circuit), [_as_pauli(t) for t in terms] + [pauli([("Z", q)]) for q in read])
+    form = simplified(pauli_form(circuit), [pauli(t) for t in terms] + [pauli([("Z", q)]) for q in read])
     readings = _readings(form.tableau, nodes, terms, read)
     best: Synthesis | None = None
     for number in range(_EFFORTS[context.effort]):
@@ -183,10 +183,6 @@ def _wanted(nodes: Iterable[Node]) -> tuple[list[PauliTerm], list[int]]:
     return list(terms), sorted(read)
 
 
-def _as_pauli(term: PauliTerm) -> Pauli:
-    return pauli(term)
-
-
 def _readings(tableau: Tableau, nodes: Sequence[Node], terms: Sequence[PauliTerm], read: Sequence[int]) -> Readings:
     index = {term: k for k, term in enumerate(terms)}
     expectations = [node.op for node in nodes if isinstance(node.op, Expectation)]
@@ -205,7 +201,7 @@ def _readings(tableau: Tableau, nodes: Sequence[Node], terms: Sequence[PauliTerm
         )
 
     return Readings(
-        tuple(tableau.pull(_as_pauli(term)) for term in terms),
+        tuple(tableau.pull(pauli(term)) for term in terms),
         tuple(dict.fromkeys(settings)),
         tuple(tableau.pull(pauli([("Z", q)])) for q in read),
         tuple(_generators(tableau, terms, read)),
@@ -236,6 +232,14 @@ def _built(circuit: Circuit, synthesis: Synthesis) -> Circuit:
         for step in synthesis.steps
     ]
     return cancel(circuit.with_rows(rows, angles.table(), -1)).compacted()
+
+
+def _keeps_settings(nodes: Iterable[Node], found: _Rewritten) -> bool:
+    expectations = [n.op for n in nodes if isinstance(n.op, Expectation)]
+    return all(
+        count_settings([_moved(o, found.products) for o in op.observables]) <= count_settings(op.observables)
+        for op in expectations
+    )
 
 
 def _moved(observable: PauliSum, products: Mapping[PauliTerm, Pauli | None]) -> PauliSum:

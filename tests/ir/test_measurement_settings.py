@@ -29,3 +29,11 @@ def test_members_agree_with_their_basis(seed: int):
 )
 def test_settings_are_counted(texts: list[str], count: int):
     assert count_settings([PauliSum.parse(t) for t in texts]) == count
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_order_of_chain_terms_does_not_matter(seed: int):
+    rng = np.random.default_rng(seed)
+    terms = [((p, q), (p, q + 1)) for p in "XYZ" for q in range(9)]
+    products = [pauli_masks(terms[k]) for k in rng.permutation(len(terms))]
+    assert len(qubitwise_groups(products)) == 3
