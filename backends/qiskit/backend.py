@@ -23,10 +23,10 @@ from ...ir.ops import Expectation, Launch, Probabilities, Readout, Samples
 from ...ir.target import Target
 from ...ir.types import DTYPES
 from ..base import Costs, Emission, RunOptions, SelfCheck
+from ..pub import Pub, on_device
 from . import routing
 from .described import target_from_table
 from .noise import read_calibration
-from .pub import Pub, on_device
 from .services import QiskitServices
 from .simulate import READOUT, Facts, Runner
 

@@ -11,7 +11,7 @@ from qiskit.transpiler import Target as SdkTarget
 from qiskit_aer.noise import NoiseModel
 from qiskit_aer.noise.device import basic_device_gate_errors, basic_device_readout_errors
 
-from .pub import Calibration
+from ..pub import Calibration
 from .routing import calibrated
 
 

@@ -14,8 +14,8 @@ from qiskit.quantum_info import SparsePauliOp
 
 from ...bridges.settings import PhysicalTerm
 from ...ir import InputError
+from ..pub import Pub
 from .backend import load
-from .pub import Pub
 from .simulate import READOUT
 
 

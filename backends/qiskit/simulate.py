@@ -18,9 +18,9 @@ from qiskit_aer.noise import NoiseModel
 from ...bridges.settings import Setting, constants, flip_readout, group, outcome_bits
 from ...ir import InputError, TargetError
 from ..base import RunOptions
+from ..pub import Pub
 from .compact import compact, defer, is_dynamic, native_basis_change, with_measurement, without_measurement
 from .noise import noise_model
-from .pub import Pub
 from .routing import steps
 
 STATEVECTOR_QUBITS = 24

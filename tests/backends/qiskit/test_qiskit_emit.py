@@ -14,8 +14,8 @@ import pytest
 from qiskit import qasm3, qpy
 from qiskit.quantum_info import Operator
 from qiskit_ibm_runtime.utils.utils import is_isa_circuit
+from qsc.backends.pub import Pub
 from qsc.backends.qiskit.backend import load
-from qsc.backends.qiskit.pub import Pub
 from qsc.backends.qiskit.routing import route, steps
 from qsc.bridges.qiskit import to_qiskit
 from qsc.ir import AngleInput, CircuitEditor, InputError, PauliSum, TargetError

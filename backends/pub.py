@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from ...bridges.settings import PhysicalTerm
-from ...ir import InputError, PauliSum
-from ...ir.angles import AngleTable, Row
+from ..bridges.settings import PhysicalTerm
+from ..ir import InputError, PauliSum
+from ..ir.angles import AngleTable, Row
 
 SCHEMA = 1
 
