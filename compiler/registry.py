@@ -52,9 +52,15 @@ FRONTENDS = Registry(
         ".py": "qsc.frontends.torch:read_file",
         ".pt2": "qsc.frontends.torch:read_file",
         ".qsc": "qsc.frontends.text:read_file",
+        ".qasm": "qsc.frontends.openqasm:read_file",
+        ".qpy": "qsc.frontends.openqasm:read_file",
+        ".json": "qsc.frontends.openqasm:read_file",
     },
 )
 """File suffix -> function (path, entry, input_shape) -> Imported."""
+
+TAKES_READOUT = (".qasm", ".qpy", ".json")
+"""Suffixes of files that may not say what is read: their function takes `readout` too."""
 
 PASSES = Registry(
     "passes",
@@ -71,6 +77,8 @@ PASSES = Registry(
         "relabel-swaps": "qsc.compiler.passes.relabel_swaps:RelabelSwaps",
         "absorb-clifford": "qsc.compiler.passes.absorb_clifford:AbsorbClifford",
         "fuse-blocks": "qsc.compiler.passes.fuse_blocks:FuseBlocks",
+        "fuse-single-qubit": "qsc.compiler.passes.fuse_single_qubit:FuseSingleQubit",
+        "lower-native": "qsc.compiler.passes.lower_native:LowerNative",
         "light-cone": "qsc.compiler.passes.light_cone:LightCone",
         "reuse-qubits": "qsc.compiler.passes.reuse_qubits:ReuseQubits",
         "pauli-rotations": "qsc.compiler.passes.pauli_rotations:PauliRotations",

@@ -131,12 +131,17 @@ class Writer:
     def phase(self) -> int:
         """The number of the row of the global phase, what was added included."""
         circuit = self.circuit
-        total = self.rows[circuit.phase] if circuit.phase >= 0 else ZERO_ROW
+        parts = [(self.rows[circuit.phase], 1.0)] if circuit.phase >= 0 else []
         for (form, numbers), count in self._phases.items():
-            plain = (*form[:3], tuple((k, coeff) for k, (_, coeff) in enumerate(form[3])))
-            total = add_rows(total, substitute(plain, [self.rows[n] for n in numbers]), count)
-        turns = Fraction(total[0], total[1]) % 2
-        total = make_row(turns, total[2], total[3])
+            parts.append(((*form[:3], ()), float(count)))
+            parts += [(self.rows[n], count * coeff) for n, (_, coeff) in zip(numbers, form[3], strict=True)]
+        turns, offset, terms = Fraction(0), 0.0, []
+        for (num, den, extra, inner), factor in parts:
+            if num:
+                turns += Fraction(num, den) * Fraction(factor)
+            offset += factor * extra
+            terms += [(v, factor * c) for v, c in inner]
+        total = make_row(turns % 2, offset, terms)
         return self.row(total) if total != ZERO_ROW else -1
 
     def finish(self, rows: Sequence[GateRow]) -> Circuit:

@@ -1,4 +1,4 @@
-"""Late-bound angles: Euler angles of the one-qubit gates that a batch of inputs makes, all wires and samples at once."""
+"""Late-bound angles: Euler angles of the one-qubit gates that a batch of inputs makes, all wires at once."""
 
 from __future__ import annotations
 

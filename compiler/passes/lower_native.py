@@ -1,0 +1,92 @@
+"""lower-native: every gate in a target's own gates.
+
+A gate on two or more qubits that the target does not have is replaced by the template with the fewest entangling gates
+(`compiler/synthesis/native_rules.py`); one-qubit gates between entangling ones are then joined in the target's set.
+Which way round a gate runs is left to routing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from ...ir import Circuit, Module
+from ...ir.circuit import GateRow
+from ...ir.gates import GATES, OPCODES
+from ..synthesis.euler import template_of
+from ..synthesis.native import OneQubitBasis, one_qubit_basis
+from ..synthesis.native_rules import Entanglers, entanglers, rule
+from ..synthesis.templates import Writer
+from .base import Context, Contract, Pass
+from .fuse_single_qubit import Fusion
+
+_KEPT = frozenset(OPCODES[n] for n in ("measure", "reset", "barrier"))
+
+
+@dataclass(frozen=True)
+class LowerNative(Pass):
+    """Write every gate in the target's own gates."""
+
+    name: ClassVar[str] = "lower-native"
+    contract: ClassVar[Contract] = Contract.UNITARY
+
+    def run(self, module: Module, context: Context) -> Module:
+        """Every circuit that is read in native gates; the same object where all are, or where the target says none."""
+        found = entanglers(context.target.native_ops) if context.target else None
+        if context.target is None or found is None:
+            return module
+        basis = one_qubit_basis(context.target.native_ops)
+        circuits: dict[str, Circuit] = {}
+        for name, circuit in module.circuits.items():
+            circuits[name] = lower(circuit, found, basis)
+            if circuits[name] is not circuit:
+                pairs = [int((np.diff(c.wire_ptr) >= 2).sum()) for c in (circuit, circuits[name])]
+                message = f"circuit {name}: {len(circuit)} gates are {len(circuits[name])} of {context.target.name}"
+                context.remark(self, message, circuit.place, two_qubit_gates=pairs[0] - pairs[1])
+        same = all(circuits[name] is c for name, c in module.circuits.items())
+        return module if same else module.with_(circuits=circuits)
+
+
+def lower(circuit: Circuit, target: Entanglers, basis: OneQubitBasis) -> Circuit:
+    """The circuit in the gates of `target` and `basis`; the same object where it is already."""
+    own = np.array([basis.keeps[k] or k in target.native or k in _KEPT for k in range(len(GATES))])
+    if own[circuit.opcode].all():
+        return circuit
+    writer = Writer(circuit)
+    rows: list[GateRow] = []
+    changed = False
+    plain = [not own[k] and not (g.qubits == 1 and g.matrix is not None) for k, g in enumerate(GATES)]
+    for row in circuit.rows():
+        template = None
+        if plain[row.opcode]:
+            template = rule(row.opcode, circuit.payloads[row.payload] if row.payload >= 0 else "", target)
+        if template is not None:
+            changed = True
+            rows += writer.write(template, row.wires, row.angles, row.location, row.condition)
+        else:
+            rows.append(row)
+    wide = writer.finish(rows) if changed else circuit
+    return Fusion(_with_conditioned(wide, basis), basis).run()
+
+
+def _with_conditioned(circuit: Circuit, basis: OneQubitBasis) -> Circuit:
+    """One-qubit gates under a condition, each in native gates with the same condition."""
+    arity = np.diff(circuit.wire_ptr)
+    gates = circuit.opcode
+    alone = np.array([g.matrix is not None and g.qubits == 1 for g in GATES])
+    if not ((circuit.condition >= 0) & alone[gates] & ~basis.keeps[gates] & (arity == 1)).any():
+        return circuit
+    writer = Writer(circuit)
+    rows: list[GateRow] = []
+    for row in circuit.rows():
+        if row.condition < 0 or not alone[row.opcode] or basis.keeps[row.opcode]:
+            rows.append(row)
+            continue
+        template, _ = template_of([(row.opcode, [writer.rows[a] for a in row.angles])], basis.name, basis.has_x)
+        # Under a condition a global phase has no effect: the bits that it depends on are measured.
+        for step in template.steps:
+            angles = tuple(writer.row(a) for a in step.angles)
+            rows.append(GateRow(step.opcode, row.wires, angles, (), -1, row.condition, row.location))
+    return writer.finish(rows)
