@@ -12,6 +12,10 @@ _LAZY = {
     "load": "qsc.compiler.bundle:load",
     "Bundle": "qsc.compiler.bundle:Bundle",
     "Circuit": "qsc.frontends.builder:Circuit",
+    "FeatureMap": "qsc.frontends.feature_maps:FeatureMap",
+    "QuantumKernel": "qsc.compiler.kernels:QuantumKernel",
+    "dense_angle_map": "qsc.frontends.feature_maps:dense_angle_map",
+    "zz_feature_map": "qsc.frontends.feature_maps:zz_feature_map",
     "Module": "qsc.ir:Module",
     "Target": "qsc.ir.target:Target",
     "QscError": "qsc.ir:QscError",
@@ -27,7 +31,9 @@ _LAZY = {
 if TYPE_CHECKING:
     from .compiler.api import compile
     from .compiler.bundle import Bundle, load
+    from .compiler.kernels import QuantumKernel
     from .frontends.builder import Circuit, pi
+    from .frontends.feature_maps import FeatureMap, dense_angle_map, zz_feature_map
     from .frontends.torch import nn
     from .ir import Module, PauliSum, QscError, X, Y, Z
     from .ir.target import Target
@@ -35,18 +41,22 @@ if TYPE_CHECKING:
 __all__ = [
     "Bundle",
     "Circuit",
+    "FeatureMap",
     "Module",
     "PauliSum",
     "QscError",
+    "QuantumKernel",
     "Target",
     "X",
     "Y",
     "Z",
     "__version__",
     "compile",
+    "dense_angle_map",
     "load",
     "nn",
     "pi",
+    "zz_feature_map",
 ]
 
 

@@ -1,6 +1,7 @@
-"""Threes and sixes by a circuit of Pauli rotations on 16 pixels and one readout qubit.
+r"""Threes and sixes by a circuit of Pauli rotations on 16 pixels and one readout qubit.
 
-    qsc compile examples/01-pauli-classifier/model.py --target all:17 -o build/pauli
+    qsc compile examples/01-pauli-classifier/model.py --target all:17 -o build/pauli \
+        --passes bake-weights,cancel-gates,light-cone,gather-pairs,fuse-blocks,cancel-gates
 
 E. Farhi and H. Neven, arXiv:1802.06002: U = exp(i theta_L P_L) ... exp(i theta_1 P_1) with Pauli products P_k on at
 most two qubits acts on |z, 1>, and the label is the sign of <Y> of the readout qubit. `parity` and `majority` are the
@@ -27,6 +28,7 @@ from torch import Tensor
 WEIGHTS = Path(__file__).with_name("weights.safetensors")
 PIXELS, READOUT, LAYERS = 16, 16, 6
 THRESHOLD = 8
+PASSES = "bake-weights,cancel-gates,light-cone,gather-pairs,fuse-blocks,cancel-gates"
 PRODUCTS = [f"{'ZX'[layer % 2]}{j} X{READOUT}" for layer in range(LAYERS) for j in range(PIXELS)]
 
 
