@@ -52,14 +52,16 @@ class RelabelSwaps(Pass):
 def without_swaps(circuit: Circuit) -> tuple[Circuit, list[int]]:
     """The circuit without swaps, and where each of its qubits is at the end; the same object where there is none."""
     where = list(range(circuit.num_qubits))
+    if not _may_hold_swaps(circuit):
+        return circuit, where
     for _ in range(_MOST_SWEEPS):
-        if not _may_hold_swaps(circuit):
-            break
         sweep = _Sweep(circuit)
         if not sweep.run():
             break
         circuit, moved = sweep.result()
         where = [moved[q] for q in where]
+        if not sweep.met:
+            break
     return circuit, where
 
 
@@ -95,12 +97,14 @@ class _Sweep:
         self.latest: dict[tuple[int, ...], tuple[int, int, int]] = {}
         self.new: dict[int, tuple[GateRow, ...]] = {}
         self.swapped: dict[int, tuple[int, ...]] = {}
+        self.met = False  # whether two gates met: then others may meet in the next sweep
 
     def run(self) -> bool:
         """Whether there is anything to do."""
         for k, row in enumerate(self.rows):
             plain = row.condition < 0
             if plain and row.opcode == _CX and self._meets(k, row):
+                self.met = True
                 continue
             if plain and row.opcode in (_SWAP, _ISWAP):
                 self._swap(k, row)

@@ -9,7 +9,7 @@ gates that commute. The better order stays if it beats the given one.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -18,7 +18,7 @@ import numpy as np
 from ...ir import Circuit, Module
 from ...ir.circuit import GateRow
 from ...ir.conditions import bits_of
-from ...ir.gates import OPCODES
+from ...ir.gates import GATES, OPCODES
 from ..synthesis.edge_colouring import edge_colours
 from .base import Context, Contract, Pass
 from .row_walks import lettered
@@ -26,6 +26,8 @@ from .row_walks import lettered
 _BARRIER = OPCODES["barrier"]
 _READ = "R"
 """The letter of a classical bit in a gate that only reads it."""
+_MOST_COLOURED = 5_000
+"""Circuits with more gates are not tried in the order of a colouring."""
 _MOST_LOOKED_AT = 3_000_000
 """Free gates looked at for one circuit before its order is kept as it is."""
 
@@ -36,7 +38,7 @@ class ScheduleCommuting(Pass):
 
     name: ClassVar[str] = "schedule-commuting"
     contract: ClassVar[Contract] = Contract.UNITARY
-    most_gates: int = 100_000
+    most_gates: int = 20_000
     """circuits with more gates are left as they are"""
 
     def run(self, module: Module, context: Context) -> Module:
@@ -64,8 +66,8 @@ def scheduled(circuit: Circuit) -> Circuit:
     best, least = circuit, _depths(circuit)
     if plan.longest() >= least[0]:
         return circuit
-    for order in (plan.by_waiting, plan.by_colour):
-        rows = plan.order(order)
+    for order in (plan.by_waiting, plan.by_colour)[: 1 if len(circuit) > _MOST_COLOURED else 2]:
+        rows = plan.order(order) if least[0] > plan.longest() else None
         if rows is None:
             continue
         found = circuit.with_rows(rows)
@@ -83,8 +85,9 @@ def _depths(circuit: Circuit) -> tuple[int, int]:
 class _Run:
     """Gates in a row on one wire that commute there.
 
-    after: the run that follows. pairs: its two-qubit gates. tail: the most layers that may follow it. level: how many
-    runs come before it. first: whether none does. left, pairs_left: the gates that are not in the new order yet.
+    after: the run that follows. pairs: its two-qubit gates. tail: the most layers that may follow it. least: the fewest
+    layers from here on. level: how many runs come before it. first: whether none does. left, pairs_left: the gates that
+    are not in the new order yet.
     """
 
     letter: str
@@ -92,6 +95,7 @@ class _Run:
     after: _Run | None = None
     pairs: int = 0
     tail: int = 0
+    least: int = 0
     level: int = 0
     first: bool = False
     left: int = 0
@@ -104,45 +108,67 @@ class _Plan:
     def __init__(self, circuit: Circuit) -> None:
         self.circuit = circuit
         self.rows = circuit.rows()
-        newest: list[_Run | None] = [None] * (circuit.num_qubits + circuit.num_clbits)
+        self.is_pair: list[bool] = ((np.diff(circuit.wire_ptr) >= 2) & (circuit.opcode != _BARRIER)).tolist()
         self.runs_of: list[list[_Run]] = []
-        self.is_pair = [len(r.wires) >= 2 and r.opcode != _BARRIER for r in self.rows]
         self.levels: list[int] = []
-        for k, row in enumerate(self.rows):
+        self._make_runs()
+        self._look_ahead()
+
+    def _make_runs(self) -> None:
+        newest: list[_Run | None] = [None] * (self.circuit.num_qubits + self.circuit.num_clbits)
+        plain = [gate.axes if gate.matrix is not None else None for gate in GATES]
+        for k, (row, is_pair) in enumerate(zip(self.rows, self.is_pair, strict=True)):
+            wires, axes = row.wires, plain[row.opcode]
+            if axes is None or row.condition >= 0:
+                wires, axes = self._lettered(row)
             own: list[_Run] = []
-            for wire, letter in self._letters(row):
+            level = 0
+            for wire, letter in zip(wires, axes, strict=True):
                 run = newest[wire]
                 if run is None or run.letter != letter or letter == "-":
                     run = newest[wire] = _follow(run, letter)
                 run.members.append(k)
-                run.pairs += self.is_pair[k]
+                run.pairs += is_pair
                 own.append(run)
-            level = max((run.level for run in own), default=0)
+                if run.level > level:
+                    level = run.level
             for run in own:
                 run.level = level
             self.runs_of.append(own)
             self.levels.append(level)
-        for k in range(len(self.rows) - 1, -1, -1):
-            tail = max((r.after.pairs + r.after.tail for r in self.runs_of[k] if r.after), default=0)
-            for run in self.runs_of[k]:
-                run.tail = max(run.tail, tail)
 
-    def _letters(self, row: GateRow) -> Iterable[tuple[int, str]]:
-        """(wire, letter) of a row; gates with one letter on a wire commute there, `-` commutes with nothing."""
+    def _look_ahead(self) -> None:
+        for k in range(len(self.rows) - 1, -1, -1):
+            own = self.runs_of[k]
+            tail = least = 0
+            for run in own:
+                if run.after is not None:
+                    tail = max(tail, run.after.pairs + run.after.tail)
+                    least = max(least, run.after.least)
+            least += self.is_pair[k]
+            for run in own:
+                run.tail, run.least = max(run.tail, tail), max(run.least, least)
+                if run.members[0] == k:
+                    run.least = max(run.least, run.pairs + (run.after.least if run.after else 0))
+
+    def _lettered(self, row: GateRow) -> tuple[tuple[int, ...], str]:
+        """The wires of a row, classical bits included, and a letter on each.
+
+        Gates with one letter on a wire commute there; "-" commutes with nothing.
+        """
         circuit = self.circuit
         if row.opcode == _BARRIER:
-            return [(w, "-") for w in row.wires or range(circuit.num_qubits + circuit.num_clbits)]
+            wires = row.wires or tuple(range(circuit.num_qubits + circuit.num_clbits))
+            return wires, "-" * len(wires)
         wires, axes = lettered(circuit, row)
-        pairs = list(zip(wires, axes, strict=True))
-        if row.condition >= 0:
-            pairs += [
-                (circuit.num_qubits + b, _READ) for b in dict.fromkeys(bits_of(circuit.conditions[row.condition]))
-            ]
-        return pairs + [(circuit.num_qubits + b, "-") for b in row.clbits]
+        read = bits_of(circuit.conditions[row.condition]) if row.condition >= 0 else ()
+        read = tuple(circuit.num_qubits + b for b in dict.fromkeys(read) if b not in row.clbits)
+        written = tuple(circuit.num_qubits + b for b in row.clbits)
+        return wires + read + written, axes + _READ * len(read) + "-" * len(written)
 
     def longest(self) -> int:
         """Layers that no order goes below."""
-        return max((run.pairs + run.tail for own in self.runs_of for run in own), default=0)
+        return max((run.least for own in self.runs_of for run in own), default=0)
 
     # Which free gate first
 
