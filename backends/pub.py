@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from math import prod
 from typing import Any
@@ -45,9 +45,9 @@ class Pub:
 
     inputs: (name, shape, role) of the angle arrays, flattened one after the other into `variables`.
     parameters: names of the circuit's parameters, parameters[k] is the angle rows[k] = pi*num/den + offset + sum of
-    coefficient * variable. kind: "expectation", "probabilities" or "samples". observables: on physical qubits.
-    measured: physical qubit of each read bit, in the register `readout`. initial, final: physical qubit of each
-    logical qubit before and after the circuit.
+    coefficient * variable. kind: "expectation", "probabilities", "samples" or "bit_expectation". observables: on
+    physical qubits, for "bit_expectation" on the bits of the register `readout`. measured: physical qubit of each read
+    bit, in the register `readout`. initial, final: physical qubit of each logical qubit before and after the circuit.
     """
 
     circuit: str
@@ -122,7 +122,7 @@ def _tuples(value: Any) -> Any:
     return tuple(_tuples(v) for v in value) if isinstance(value, list) else value
 
 
-def on_device(observable: PauliSum, layout: Sequence[int]) -> tuple[PhysicalTerm, ...]:
+def on_device(observable: PauliSum, layout: Sequence[int] | Mapping[int, int]) -> tuple[PhysicalTerm, ...]:
     """A Pauli sum on logical qubits as terms on the physical ones that hold them in the end."""
     return tuple(
         ("".join(letter for letter, _ in term), tuple(layout[q] for _, q in term), coeff)

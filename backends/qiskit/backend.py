@@ -14,12 +14,22 @@ from qiskit import qasm3, qpy
 from qiskit.circuit import ClassicalRegister, QuantumCircuit
 from qiskit.transpiler.exceptions import TranspilerError
 
-from ...bridges.qiskit import Converted, to_qiskit
+from ...bridges.qiskit import CLBITS, Converted, to_qiskit
 from ...bridges.settings import group
 from ...ir import Module, Node, TargetError
 from ...ir.circuit import Circuit
 from ...ir.gates import OPCODES
-from ...ir.ops import Expectation, Launch, Probabilities, Readout, Samples
+from ...ir.ops import (
+    BitExpectation,
+    BitProbabilities,
+    BitReadout,
+    BitSamples,
+    Expectation,
+    Launch,
+    Probabilities,
+    Readout,
+    Samples,
+)
 from ...ir.target import Target
 from ...ir.types import DTYPES
 from ..base import Costs, Emission, RunOptions, SelfCheck
@@ -30,7 +40,10 @@ from .noise import read_calibration
 from .services import QiskitServices
 from .simulate import READOUT, Facts, Runner
 
-Read: TypeAlias = Expectation | Probabilities | Samples
+Read: TypeAlias = Expectation | Probabilities | Samples | BitExpectation | BitProbabilities | BitSamples
+
+_KINDS = {BitProbabilities.mnemonic: Probabilities.mnemonic, BitSamples.mnemonic: Samples.mnemonic}
+"""Readouts that an emitted circuit does not tell from others."""
 
 QPY_FILE, QASM_FILE, PUB_FILE = "circuit.qpy", "circuit.qasm", "pub.json"
 
@@ -49,6 +62,8 @@ class QiskitBackend:
 
     def unsupported(self, node: Node, module: Module, target: Target) -> str | None:
         """None for readouts of circuits; everything else is classical."""
+        if isinstance(node.op, BitReadout):
+            return _unmeasured(module.circuits[node.op.circuit], node.op)
         if isinstance(node.op, Readout):
             return None
         return f"{node.op.mnemonic} is a classical op and runs on the host"
@@ -75,7 +90,7 @@ class QiskitBackend:
         _check_fits(circuit, node, target)
         converted = to_qiskit(circuit)
         logical, read = measured(converted.circuit, _op(node))
-        device = routing.without_free_rzz(target.device.target, logical)
+        device = without_free_rzz(target.device.target, logical)
         try:
             routed = routing.route(logical, device, seed, read, effort)
         except TranspilerError as fault:
@@ -106,12 +121,12 @@ class QiskitBackend:
         runner = Runner(circuit, pub, pub.bind(variables), options)
         if not len(variables):
             out = np.zeros((0, *node.results[0].type.shape[1:]))
-        elif isinstance(op, Expectation):
+        elif isinstance(op, Expectation | BitExpectation):
             out = runner.expectations()
         else:
-            out = runner.samples(op.shots) if isinstance(op, Samples) else runner.probabilities()
+            out = runner.samples(op.shots) if isinstance(op, Samples | BitSamples) else runner.probabilities()
         self._report(runner.facts)
-        double = any(a.dtype == np.float64 for a in arrays) and op.mnemonic != Samples.mnemonic
+        double = any(a.dtype == np.float64 for a in arrays) and not isinstance(op, Samples | BitSamples)
         out = out.astype(np.float64 if double else DTYPES[node.results[0].type.dtype])
         return [out if batched else out[0]]
 
@@ -123,14 +138,29 @@ class QiskitBackend:
 
 
 def measured(circuit: QuantumCircuit, op: Read) -> tuple[QuantumCircuit, tuple[int, ...]]:
-    """The circuit with the measurements that probabilities and samples need, and the qubits that are read later."""
+    """The circuit with the measurements that probabilities and samples need, and the qubits that are read later.
+
+    Classical bits that are read move into the readout register, in the order in which they are read.
+    """
     read = _read_qubits(op)
+    if isinstance(op, BitReadout):
+        return _with_bits_apart(circuit, _read_bits(op)), ()
     if isinstance(op, Expectation):
         return circuit, read
     logical, register = circuit.copy(), ClassicalRegister(len(read), READOUT)
     logical.add_register(register)
     logical.measure(list(read), register)
     return logical, ()
+
+
+def _with_bits_apart(circuit: QuantumCircuit, read: Sequence[int]) -> QuantumCircuit:
+    """The circuit with the bits `read` in the readout register and all others in the first one."""
+    rest = [b for b in range(circuit.num_clbits) if b not in read]
+    registers = [ClassicalRegister(len(rest), CLBITS)] if rest else []
+    out = QuantumCircuit(*circuit.qregs, *registers, ClassicalRegister(len(read), READOUT), name=circuit.name)
+    where = {bit: out.clbits[k] for k, bit in enumerate([*rest, *read])}
+    out.compose(circuit, out.qubits, [where[b] for b in range(circuit.num_clbits)], inplace=True)
+    return out
 
 
 def artifacts(
@@ -158,7 +188,7 @@ def readout_of(launch: Launch) -> Node:
 
 
 def _op(node: Node) -> Read:
-    if not isinstance(node.op, (Expectation, Probabilities, Samples)):
+    if not isinstance(node.op, Read):
         raise TypeError(f"{node.op.mnemonic} is not a readout")
     return node.op
 
@@ -166,7 +196,13 @@ def _op(node: Node) -> Read:
 def _read_qubits(op: Read) -> tuple[int, ...]:
     if isinstance(op, Expectation):
         return tuple(sorted({q for observable in op.observables for q in observable.qubits}))
-    return op.qubits
+    return op.qubits if isinstance(op, Probabilities | Samples) else ()
+
+
+def _read_bits(op: BitReadout) -> tuple[int, ...]:
+    if isinstance(op, BitExpectation):
+        return tuple(sorted({b for observable in op.observables for b in observable.qubits}))
+    return op.bits if isinstance(op, BitProbabilities | BitSamples) else ()
 
 
 # Fitting
@@ -202,6 +238,14 @@ def _needed(circuit: Circuit, node: Node) -> list[str]:
     return needed + (["if_else"] if (circuit.condition >= 0).any() else [])
 
 
+def _unmeasured(circuit: Circuit, op: BitReadout) -> str | None:
+    """Why the classical bits that an op reads cannot be handed back; None where they can."""
+    measures = (circuit.opcode == OPCODES["measure"]) & (circuit.condition < 0)
+    written = set(circuit.clbits[circuit.clbit_ptr[:-1][measures]].tolist())
+    missing = [bit for bit in _read_bits(op) if bit not in written]
+    return f"classical bits {missing} are not measured, or only under a condition" if missing else None
+
+
 def _pub(
     op: Read,
     circuit: Circuit,
@@ -211,22 +255,23 @@ def _pub(
 ) -> Pub:
     used = routing.parameters_of(routed.circuit)
     kept = [k for k, parameter in enumerate(converted.parameters) if parameter.name in used]
-    observables = op.observables if isinstance(op, Expectation) else ()
+    observables = op.observables if isinstance(op, Expectation | BitExpectation) else ()
+    places = {bit: k for k, bit in enumerate(_read_bits(op))} if isinstance(op, BitReadout) else routed.final
     read = [routed.final[q] for q in _read_qubits(op)]
     active = sorted({*routing.active_qubits(routed.circuit), *read})
     return Pub(
         circuit=circuit.name,
         device=target.name,
-        kind=op.mnemonic,
+        kind=_KINDS.get(op.mnemonic, op.mnemonic),
         inputs=tuple((array.name, array.shape, array.role) for array in circuit.inputs),
         variables=circuit.variable_names,
         parameters=tuple(converted.parameters[k].name for k in kept),
         rows=tuple(converted.rows[k] for k in kept),
         angles=tuple(converted.texts[k] for k in kept),
-        observables=tuple(on_device(observable, routed.final) for observable in observables),
+        observables=tuple(on_device(observable, places) for observable in observables),
         observable_texts=tuple(map(str, observables)),
         measured=() if isinstance(op, Expectation) else _measured(routed.circuit),
-        shots=op.shots if isinstance(op, Samples) else 0,
+        shots=op.shots if isinstance(op, Samples | BitSamples) else 0,
         initial=routed.initial,
         final=routed.final,
         native=target.native_ops,

@@ -39,6 +39,9 @@ TABLE_BITS = 14
 BATCH_NUMBERS = 1 << 22
 """About how many amplitudes or probabilities one call of the simulator may return."""
 
+BIT_EXPECTATION = "bit_expectation"
+"""The kind of an emitted readout whose observables are of the bits of the readout register."""
+
 READOUT = "readout"
 """Name of the classical register that holds the bits of a probabilities or samples readout."""
 
@@ -67,7 +70,9 @@ class Runner:
     """One emitted circuit with one batch of parameter values, run as the options say."""
 
     def __init__(self, circuit: QuantumCircuit, pub: Pub, values: np.ndarray, options: RunOptions) -> None:
-        read = {q for terms in pub.observables for _, qubits, _ in terms for q in qubits} | set(pub.measured)
+        self.in_bits = pub.kind == BIT_EXPECTATION
+        read = {q for terms in pub.observables for _, qubits, _ in terms for q in qubits if not self.in_bits}
+        read |= set(pub.measured)
         self.pub = pub
         self.options = options
         self.compact = compact(circuit, pub.parameters, sorted(read))
@@ -125,8 +130,10 @@ class Runner:
             for letters, qubits, coeff in observable:
                 if letters:
                     weights[terms.index((letters, qubits)), k] += coeff
-        circuit, _ = self._unitary(self.compact.circuit, dephase=True)
+        circuit, held = self._unitary(self.compact.circuit, dephase=not self.in_bits)
         place = self.compact.position
+        if self.in_bits:
+            place = {k: held[bit] for k, bit in enumerate(_readout_register(self.compact.circuit))}
         for k, (letters, qubits) in enumerate(terms):
             save = SaveExpectationValue(Pauli(letters[::-1]), label=f"t{k}")
             circuit.append(save, [place[q] for q in qubits])
@@ -152,8 +159,8 @@ class Runner:
         return total
 
     def _moments(self, setting: Setting) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        for outcomes in self._outcomes(setting, self.options.shots):
-            values = setting.values(outcomes.bits)
+        for outcomes in self._outcomes(None if self.in_bits else setting, self.options.shots):
+            values = setting.values(outcomes.bits[:, list(setting.qubits)] if self.in_bits else outcomes.bits)
             yield outcomes.weights @ values, outcomes.weights @ values**2
 
     # Outcomes
