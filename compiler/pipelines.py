@@ -20,6 +20,7 @@ LOGICAL: tuple[str, ...] = (
     "absorb-clifford",
     "fuse-blocks",
     "cancel-gates",
+    "schedule-commuting",
 )
 """Passes over circuits that know start state and readouts, and no device."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable, Sequence
 from math import inf
 
@@ -37,6 +38,8 @@ class QiskitServices:
         if effort == "fast" or circuit.has_measurement:
             return []
         makers: list[Callable[[], list[Candidate]]] = [lambda: _by_qiskit(circuit, seed)]
+        if importlib.util.find_spec("pytket") is not None:
+            makers.append(lambda: _by_tket(circuit, effort, seed))
         return [found for make in makers for found in make()]
 
     def score(self, circuit: Circuit, observed: Sequence[int], effort: str, seed: int) -> tuple[float, ...]:
@@ -60,3 +63,9 @@ def _by_qiskit(circuit: Circuit, seed: int) -> list[Candidate]:
     manager = generate_preset_pass_manager(3, basis_gates=LOGICAL_BASIS, seed_transpiler=seed)
     made = manager.run(converted.circuit)
     return [Candidate("Qiskit level 3", from_qiskit(made, like=converted), final_permutation(made))]
+
+
+def _by_tket(circuit: Circuit, effort: str, seed: int) -> list[Candidate]:
+    from ...bridges.tket_presets import candidates
+
+    return candidates(circuit, effort, seed)
