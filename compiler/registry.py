@@ -72,6 +72,7 @@ PASSES = Registry(
         "bake-weights": "qsc.compiler.passes.bake_weights:BakeWeights",
         "cancel-gates": "qsc.compiler.passes.cancel_gates:CancelGates",
         "gather-pairs": "qsc.compiler.passes.gather_pairs:GatherPairs",
+        "prune-angles": "qsc.compiler.passes.prune_angles:PruneAngles",
         "schedule-commuting": "qsc.compiler.passes.schedule_commuting:ScheduleCommuting",
         "trim-ends": "qsc.compiler.passes.trim_ends:TrimEnds",
         "relabel-swaps": "qsc.compiler.passes.relabel_swaps:RelabelSwaps",
