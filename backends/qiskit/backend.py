@@ -14,6 +14,7 @@ from qiskit import qasm3, qpy
 from qiskit.circuit import ClassicalRegister, QuantumCircuit
 from qiskit.transpiler.exceptions import TranspilerError
 
+from ...bridges.devices import without_free_rzz
 from ...bridges.qiskit import CLBITS, Converted, to_qiskit
 from ...bridges.settings import group
 from ...ir import Module, Node, TargetError

@@ -215,29 +215,6 @@ def predicted_fidelity(routed: Routed) -> float | None:
     return None if routed.log_fidelity is None else exp(routed.log_fidelity)
 
 
-def without_free_rzz(device: SdkTarget, circuit: QuantumCircuit) -> SdkTarget:
-    """The device without its `rzz`, where the circuit's angles are bound later.
-
-    Hardware takes rzz angles in [0, pi/2] only, which a parameter cannot promise.
-    """
-    if "rzz" not in device.operation_names or not circuit.parameters:
-        return device
-    kept = SdkTarget(
-        description=device.description,
-        num_qubits=device.num_qubits,
-        dt=device.dt,
-        qubit_properties=device.qubit_properties,
-        concurrent_measurements=device.concurrent_measurements,
-    )
-    for name in device.operation_names:
-        operation = device.operation_from_name(name)
-        if isinstance(operation, type):
-            kept.add_instruction(operation, name=name)
-        elif name != "rzz":
-            kept.add_instruction(operation, device[name], name=name)
-    return kept
-
-
 def parameters_of(circuit: QuantumCircuit) -> set[str]:
     """Names of the parameters that some operation still uses."""
     used: set[str] = set()

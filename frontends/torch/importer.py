@@ -19,6 +19,7 @@ from . import raise_arithmetic, raise_layers, raise_shapes
 from .export import Capture, Tensors, batch_symbols, capture, held_tensors, raise_program
 from .fold import fold_loops
 from .layers import find_layers
+from .nn import Quantum
 
 TABLES = (raise_arithmetic, raise_layers, raise_shapes)
 """The modules whose handlers fill the table of operations."""
@@ -77,6 +78,9 @@ def model_reference(model: nn.Module, weights: Mapping[str, np.ndarray]) -> Refe
     emits spikes or does not run in float64."""
     found = find_layers(model)
     twin = copy.deepcopy(model, _copied(model, weights)).eval()
+    for layer in twin.modules():
+        if isinstance(layer, Quantum):
+            layer.run_on(None)
     spiking = any(known.handler.spiking for known in found.values())
     made: list[nn.Module] = []
 

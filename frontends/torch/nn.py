@@ -6,18 +6,27 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ... import ir
+from ...bridges.extras import need
 from ...ir import Diagnostic, InputError, PauliSum, ops
 from ...ir.diagnostics import did_you_mean
 from ...ir.interpreter import quantum
 from ...ir.verifier import circuit_faults
 from .. import builder
 
+if TYPE_CHECKING:
+    from .nn_backend import Executions, Runner
+
 Observable = PauliSum | str
+
+SHOTS = 1024
+"""How many rows samples have where nothing is said."""
 
 
 class Quantum(nn.Module):
@@ -28,9 +37,12 @@ class Quantum(nn.Module):
     readout: observables (`[qsc.Z(0), "0.5*X0*Y1 - Z2"]`; one output each), "probs" (2^k outputs, bit i of the index is
         qubits[i]) or "samples" (bits of shape (shots, k), drawn with torch's own generator, without gradient).
     qubits: what "probs" and "samples" read; all qubits in order where it is left out.
-    shots: how many rows "samples" draws.
+    shots: how many rows "samples" draws (1024 where left out); on a backend also how often every circuit is measured.
     name: the circuit's name in a compiled module, its own where left out.
     dtype: of the weights, torch's default where left out. The simulation runs in the wider of it and the input's.
+    backend: where the layer runs in place of the exact simulation: "aer", a V2 estimator or sampler, a Qiskit
+        BackendV2, or a session of qiskit-ibm-runtime. A batch is one PUB, its gradient one more of shifted circuits.
+    precision: the standard error that an estimator is asked for, 1/sqrt(shots) where left out.
 
     Weights start uniform in [-pi, pi). `state_dict` holds them as `weights.<name>`. The simulation is exact and
     differentiable (see `qsc.ir.interpreter.statevector`); circuits that measure or have conditions are averaged over
@@ -45,9 +57,11 @@ class Quantum(nn.Module):
         readout: Sequence[Observable] | Observable,
         *,
         qubits: Sequence[int] | None = None,
-        shots: int = 1024,
+        shots: int | None = None,
         name: str | None = None,
         dtype: torch.dtype | None = None,
+        backend: Any = None,
+        precision: float | None = None,
     ) -> None:
         super().__init__()
         taken = _take_circuit(circuit, name)
@@ -55,7 +69,7 @@ class Quantum(nn.Module):
         if faults:
             raise InputError(faults)
         self.circuit = taken if name is None else replace(taken, name=name)
-        self.readout = _take_readout(self.circuit, readout, qubits, shots)
+        self.readout = _take_readout(self.circuit, readout, qubits, SHOTS if shots is None else shots)
         self.weights = nn.ParameterDict()
         for array in self.circuit.inputs:
             if array.role == "weight":
@@ -64,6 +78,27 @@ class Quantum(nn.Module):
                 self.weights[array.name] = nn.Parameter(torch.empty(array.shape, dtype=dtype))
         self.num_inputs = sum(array.size for array in self.circuit.inputs if array.role != "weight")
         self.reset_parameters()
+        self.run_on(backend, shots=shots, precision=precision)
+
+    def run_on(self, backend: Any, *, shots: int | None = None, precision: float | None = None) -> None:
+        """Run on another backend from now on; None for the exact simulation. Arguments as for the layer.
+
+        Gradients on a backend are parameter shifts on the circuit's own angles: two circuits for a rotation, four for
+        a controlled one, for every gate that depends on something that needs a gradient.
+        Raises InputError R0001 where the backend cannot give the readout, MissingError E0001 without Qiskit.
+        """
+        self._runner: Runner | None = None
+        if backend is None:
+            return
+        need("qiskit", "qiskit")
+        from .nn_backend import Runner
+
+        self._runner = Runner(self.circuit, self.readout, backend, shots, precision)
+
+    @property
+    def counted(self) -> Executions | None:
+        """PUBs and executions on the backend so far; None for the exact simulation."""
+        return None if self._runner is None else self._runner.counted
 
     def reset_parameters(self) -> None:
         """Draw every weight uniformly from [-pi, pi)."""
@@ -100,6 +135,8 @@ class Quantum(nn.Module):
 
     def _read(self, arrays: list[Tensor]) -> Tensor:
         readout = self.readout
+        if self._runner is not None:
+            return self._run(self._runner, arrays)
         if isinstance(readout, ops.Expectation):
             return quantum.expectations(self.circuit, readout, arrays)
         weights = quantum.probabilities(self.circuit, readout, arrays)
@@ -108,6 +145,13 @@ class Quantum(nn.Module):
         drawn = torch.multinomial(weights.detach().clamp(min=0), readout.shots, replacement=True)
         places = torch.arange(len(readout.qubits), device=drawn.device)
         return (drawn[..., None] >> places).bitwise_and(1).bool()
+
+    def _run(self, runner: Runner, arrays: list[Tensor]) -> Tensor:
+        from .nn_backend import run
+
+        sized = zip(self.circuit.inputs, arrays, strict=True)
+        wanted = [np.full(array.size, given.requires_grad) for array, given in sized]
+        return run(runner, quantum.join(self.circuit, arrays), np.concatenate([np.zeros(0, np.bool_), *wanted]))
 
     def extra_repr(self) -> str:
         """What the layer is, for `print(model)`."""
