@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import control, layers, logic, outcomes, quantum, spiking, tensor  # register the meanings
+from . import control, layers, logic, mitigation, outcomes, quantum, spiking, tensor  # register the meanings
 from .compare import max_error, random_inputs, unitary
 from .evaluate import constant_value, evaluate, evaluate_graph
 from .logic import evaluate_netlist, latency, pulses
@@ -20,6 +20,7 @@ __all__ = [
     "layers",
     "logic",
     "max_error",
+    "mitigation",
     "outcomes",
     "pulses",
     "quantum",

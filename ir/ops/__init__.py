@@ -14,6 +14,7 @@ from .layers import (
     Softmax,
 )
 from .logic import Logic
+from .mitigation import Extrapolate, MitigatedExpectation
 from .outcomes import LinearBits, Parities, PermuteOutcomes
 from .quantum import (
     BitExpectation,
@@ -87,6 +88,7 @@ __all__ = [
     "Exp",
     "Expand",
     "Expectation",
+    "Extrapolate",
     "Gelu",
     "LateAngles",
     "Launch",
@@ -100,6 +102,7 @@ __all__ = [
     "Matmul",
     "MaxPool",
     "Mean",
+    "MitigatedExpectation",
     "Mul",
     "Neg",
     "Parities",
