@@ -88,6 +88,8 @@ PASSES = Registry(
         "map-rsfq": "qsc.compiler.passes.map_rsfq:MapRsfq",
         "balance-paths": "qsc.compiler.passes.balance_paths:BalancePaths",
         "insert-splitters": "qsc.compiler.passes.insert_splitters:InsertSplitters",
+        "fold-gates": "qsc.compiler.passes.fold_gates:FoldGates",
+        "mitigate": "qsc.compiler.passes.mitigate:Mitigate",
         "partition": "qsc.compiler.passes.partition:Partition",
     },
 )
@@ -113,6 +115,10 @@ FAMILIES: dict[str, tuple[str, str]] = {
         "qsc.backends.qiskit.devices:find",
         "a generic device, a heavy-hex lattice of distance N: heavy-hex:5",
     ),
+    "ionq_": ("qsc.backends.qiskit.devices:find", "an IonQ device: ionq_aria_25, ionq_forte_36"),
+    "iqm_": ("qsc.backends.qiskit.devices:find", "an IQM device: iqm_crystal_5, iqm_crystal_20, iqm_crystal_54"),
+    "rigetti_": ("qsc.backends.qiskit.devices:find", "a Rigetti device: rigetti_ankaa_84"),
+    "quantinuum_": ("qsc.backends.qiskit.devices:find", "a Quantinuum device through Qiskit: quantinuum_h2_56"),
     "all:": ("qsc.backends.qiskit.devices:find", "a generic device, N qubits, every pair coupled: all:20"),
 }
 """Prefix of a target name -> (function name -> Target or None, summary)."""
