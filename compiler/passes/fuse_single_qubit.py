@@ -8,27 +8,26 @@ whole batch, and the circuit takes them as one more input.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import numpy as np
 
 from ...ir import Circuit, Graph, Module, Node, Value
-from ...ir.angles import ZERO_ROW
 from ...ir.circuit import AngleInput, GateRow, empty_circuit, split_groups
 from ...ir.gates import GATES, OPCODES
 from ...ir.ops import LateAngles, Readout
+from ..synthesis.columns import ColumnWriter, constant_rows
 from ..synthesis.euler import angles_of, matrix_template, template_of
 from ..synthesis.native import OneQubitBasis, one_qubit_basis
 from ..synthesis.runs import find_runs
-from ..synthesis.templates import Template, Writer, slot, without_unused_rows
+from ..synthesis.templates import Template, slot, without_unused_rows
 from .base import Context, Contract, Pass
 from .rewrites import fresh_name, map_graphs, readouts
 
 _U3 = OPCODES["u3"]
-_ONE_QUBIT = np.array([g.matrix is not None and g.qubits == 1 for g in GATES])
-_TURNS = [OPCODES[n] for n in ("rz", "ry", "rx")]
+_SPECIAL = 1e-9
+"""part of pi/4 within which a constant angle is looked at exactly"""
 
 
 @dataclass(frozen=True)
@@ -109,20 +108,20 @@ class Fusion:
             return circuit
         self.opcodes: list[int] = circuit.opcode.tolist()
         self.angles = list(split_groups(circuit.angle_ptr, circuit.angle_rows))
-        self.locations: list[int] = circuit.location.tolist()
-        self.wires: list[int] = circuit.wires[circuit.wire_ptr[:-1][: len(circuit)]].tolist() if len(circuit) else []
-        self.writer = Writer(circuit)
+        self.rows = circuit.angles.rows()
+        self.kept: list[bool] = self.basis.keeps.tolist()
         self._kinds()
         self.templates: dict[tuple, tuple[Template, int]] = {}
-        self.made: dict[int, list[GateRow]] = {}
+        self.jobs: dict[int, tuple[Template, list[list[int]], list[list[int]]]] = {}
         numeric: list[list[int]] = []
         for run in runs:
-            if len(run) > 1 and self._is_numeric(run):
+            if self.any_floats and len(run) > 1 and self._is_numeric(run):
                 numeric.append(run)
             else:
                 self._affine(run)
+        self.writer = ColumnWriter(circuit)
         self._numeric(numeric)
-        if not self.made and not self.late_runs:
+        if not self.jobs and not self.late_runs and not self.writer.removed.any():
             return circuit
         return self._finish()
 
@@ -131,7 +130,8 @@ class Fusion:
         angles = self.circuit.angles
         exact = angles.is_constant & (angles.offset == 0.0)
         self.exact = np.where(exact, np.arange(len(angles)), -1).tolist()
-        self.floats = (angles.is_constant & ~exact).tolist()
+        self.floats: list[bool] = (angles.is_constant & ~exact).tolist()
+        self.any_floats = any(self.floats)
 
     def _is_numeric(self, run: list[int]) -> bool:
         """Whether all angles of a run are constants and not all of them exact."""
@@ -151,38 +151,58 @@ class Fusion:
             template, count = self._template(run, [a if self.floats[a] else self.exact[a] for a in slots])
         if count > 1 and self.late:
             self.late_runs.append(run)
-        elif len(template.steps) < len(run) or not all(self.basis.keeps[self.opcodes[g]] for g in run):
-            self._take(run, template, slots)
+        elif self._better(run, template):
+            _, runs, all_slots = self.jobs.setdefault(id(template), (template, [], []))
+            runs.append(run)
+            all_slots.append(slots)
+
+    def _better(self, run: list[int], template: Template) -> bool:
+        """Whether the template is shorter, or the run has gates that have to go."""
+        return len(template.steps) < len(run) or not self._may_stay(run)
+
+    def _may_stay(self, run: list[int]) -> bool:
+        """Whether all gates of a run may stay."""
+        kept, opcodes = self.kept, self.opcodes
+        return all(kept[opcodes[g]] for g in run)
 
     def _template(self, run: list[int], kinds: list[int]) -> tuple[Template, int]:
         """The run's template and number of u3; angles that are -1 in `kinds` are slots, others row numbers."""
         key = (*[self.opcodes[g] for g in run], *kinds)
         found = self.templates.get(key)
         if found is None:
-            forms = iter([slot(k) if row < 0 else self.writer.rows[row] for k, row in enumerate(kinds)])
+            forms = iter([slot(k) if row < 0 else self.rows[row] for k, row in enumerate(kinds)])
             gates = [(self.opcodes[g], [next(forms) for _ in self.angles[g]]) for g in run]
             found = self.templates[key] = template_of(gates, self.basis.name, self.basis.has_x)
         return found
 
-    def _take(self, run: list[int], template: Template, slots: Sequence[int]) -> None:
-        first = run[0]
-        rows = self.writer.write(template, (self.wires[first],), slots, self.locations[first])
-        for g in run:
-            self.made[g] = []
-        self.made[first] = [r for r in rows if not self._is_nothing(r)]
-
-    def _is_nothing(self, row: GateRow) -> bool:
-        return row.opcode in _TURNS and self.writer.rows[row.angles[0]] == ZERO_ROW
-
     def _numeric(self, runs: list[list[int]]) -> None:
-        """Runs of constants, all matrices at once."""
+        """Runs of constants, all matrices at once. Angles that are no multiples of pi/4 go into slots."""
         if not runs:
             return
-        found = angles_of(self._products(runs)).tolist()
-        for run, values in zip(runs, found, strict=True):
-            template = matrix_template(values, self.basis.name, self.basis.has_x)
-            if len(template.steps) < len(run) or not all(self.basis.keeps[self.opcodes[g]] for g in run):
-                self._take(run, template, ())
+        values = angles_of(self._products(runs))
+        steps = values[:, :3] / (np.pi / 4)
+        plain = (np.abs(steps - np.round(steps)) > _SPECIAL).all(axis=1)
+        generic = self._three_slots()
+        plain &= np.array([self._better(run, generic) for run in runs])
+        chosen = np.flatnonzero(plain)
+        if len(chosen):
+            start = self.writer.add_rows(constant_rows(values[chosen, :3].ravel()))
+            self.writer.add_phase(float(values[chosen, 3].sum()))
+            slots = start + np.arange(3 * len(chosen)).reshape(-1, 3)
+            self._replace(generic, [runs[k] for k in chosen.tolist()], slots)
+        for k in np.flatnonzero(~plain).tolist():
+            template = matrix_template(values[k].tolist(), self.basis.name, self.basis.has_x)
+            if self._better(runs[k], template):
+                self._replace(template, [runs[k]], np.zeros((1, 0), np.int32))
+
+    def _three_slots(self) -> Template:
+        """u3 of three slots in the basis."""
+        return template_of([(_U3, [slot(0), slot(1), slot(2)])], self.basis.name, self.basis.has_x)[0]
+
+    def _replace(self, template: Template, runs: list[list[int]], slots: np.ndarray) -> None:
+        first = np.array([run[0] for run in runs])
+        self.writer.replace(template, first, self.circuit.wires[self.circuit.wire_ptr[first]][:, None], slots)
+        self.writer.removed[[g for run in runs for g in run]] = True
 
     def _products(self, runs: list[list[int]]) -> np.ndarray:
         """(runs, 2, 2): gate k of every run for k = 0, 1, ..."""
@@ -213,26 +233,20 @@ class Fusion:
     # Late-bound runs and the result
 
     def _finish(self) -> Circuit:
-        circuit = self.circuit
-        if self.late_runs:
-            start = circuit.num_variables
-            name = fresh_name("late", {a.name for a in circuit.inputs})
-            added = AngleInput(name, (len(self.late_runs), 3))
-            circuit = self.writer.circuit = replace(circuit, inputs=(*circuit.inputs, added))
-            template = template_of([(_U3, [slot(0), slot(1), slot(2)])], self.basis.name, self.basis.has_x)[0]
-            for k, run in enumerate(self.late_runs):
-                slots = [self.writer.row((0, 1, 0.0, ((start + 3 * k + i, 1.0),))) for i in range(3)]
-                self._take(run, template, slots)
-        rows = circuit.rows()
-        for k, group in self.made.items():
-            rows[k] = group  # type: ignore[call-overload]
-        flat: list[GateRow] = []
-        for row in rows:
-            if type(row) is list:
-                flat += row
-            else:
-                flat.append(row)
-        return self.writer.finish(flat)
+        for template, runs, slots in self.jobs.values():
+            self._replace(template, runs, np.array(slots, np.int32).reshape(len(runs), -1))
+        if not self.late_runs:
+            return self.writer.finish()
+        circuit, count = self.circuit, 3 * len(self.late_runs)
+        variables = circuit.num_variables + np.arange(count)
+        table = constant_rows(np.zeros(count))
+        table = replace(table, ptr=np.arange(count + 1), variables=variables, coeffs=np.ones(count))
+        slots = self.writer.add_rows(table) + np.arange(count).reshape(-1, 3)
+        name = fresh_name("late", {a.name for a in circuit.inputs})
+        inputs = (*circuit.inputs, AngleInput(name, (len(self.late_runs), 3)))
+        self.writer.circuit = replace(circuit, inputs=inputs)
+        self._replace(self._three_slots(), self.late_runs, slots)
+        return self.writer.finish()
 
     def late_circuit(self, name: str) -> Circuit:
         """The gates of the late-bound runs, run k on wire k."""
@@ -240,7 +254,7 @@ class Fusion:
         base = empty_circuit(name, len(self.late_runs), 0, circuit.inputs)
         base = replace(base, locations=circuit.locations, place=circuit.place)
         rows = [
-            GateRow(self.opcodes[g], (k,), self.angles[g], (), -1, -1, self.locations[g])
+            GateRow(self.opcodes[g], (k,), self.angles[g], (), -1, -1, int(circuit.location[g]))
             for k, run in enumerate(self.late_runs)
             for g in run
         ]

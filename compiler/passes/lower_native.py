@@ -15,6 +15,7 @@ import numpy as np
 from ...ir import Circuit, Module
 from ...ir.circuit import GateRow
 from ...ir.gates import GATES, OPCODES
+from ..synthesis.columns import ColumnWriter
 from ..synthesis.euler import template_of
 from ..synthesis.native import OneQubitBasis, one_qubit_basis
 from ..synthesis.native_rules import Entanglers, entanglers, rule
@@ -54,21 +55,28 @@ def lower(circuit: Circuit, target: Entanglers, basis: OneQubitBasis) -> Circuit
     own = np.array([basis.keeps[k] or k in target.native or k in _KEPT for k in range(len(GATES))])
     if own[circuit.opcode].all():
         return circuit
-    writer = Writer(circuit)
-    rows: list[GateRow] = []
-    changed = False
-    plain = [not own[k] and not (g.qubits == 1 and g.matrix is not None) for k, g in enumerate(GATES)]
-    for row in circuit.rows():
-        template = None
-        if plain[row.opcode]:
-            template = rule(row.opcode, circuit.payloads[row.payload] if row.payload >= 0 else "", target)
-        if template is not None:
-            changed = True
-            rows += writer.write(template, row.wires, row.angles, row.location, row.condition)
-        else:
-            rows.append(row)
-    wide = writer.finish(rows) if changed else circuit
-    return Fusion(_with_conditioned(wide, basis), basis).run()
+    plain = np.array([not own[k] and not (g.qubits == 1 and g.matrix is not None) for k, g in enumerate(GATES)])
+    wanted = np.flatnonzero(plain[circuit.opcode])
+    if len(wanted):
+        circuit = _expanded(circuit, wanted, target)
+    return Fusion(_with_conditioned(circuit, basis), basis).run()
+
+
+def _expanded(circuit: Circuit, rows: np.ndarray, target: Entanglers) -> Circuit:
+    """Gates on several qubits in the target's entangling gates and any one-qubit gates, all of one kind at once."""
+    writer = ColumnWriter(circuit)
+    kinds = circuit.opcode[rows].astype(np.int64) * (len(circuit.payloads) + 1) + circuit.payload[rows] + 1
+    for kind in np.unique(kinds).tolist():
+        at = rows[kinds == kind]
+        opcode, payload = divmod(kind, len(circuit.payloads) + 1)
+        template = rule(opcode, circuit.payloads[payload - 1] if payload else "", target)
+        if template is None:
+            continue
+        width = int(circuit.wire_ptr[at[0] + 1]) - int(circuit.wire_ptr[at[0]])
+        wires = circuit.wires[circuit.wire_ptr[at][:, None] + np.arange(width)]
+        slots = circuit.angle_rows[circuit.angle_ptr[at][:, None] + np.arange(GATES[opcode].angles)]
+        writer.replace(template, at, wires, slots)
+    return writer.finish()
 
 
 def _with_conditioned(circuit: Circuit, basis: OneQubitBasis) -> Circuit:
