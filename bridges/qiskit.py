@@ -12,7 +12,16 @@ from math import pi
 from typing import Any, TypeAlias
 from uuid import NAMESPACE_OID, uuid5
 
-from qiskit.circuit import ClassicalRegister, Clbit, Gate, Parameter, QuantumCircuit, QuantumRegister, Qubit
+from qiskit.circuit import (
+    ClassicalRegister,
+    Clbit,
+    Gate,
+    Parameter,
+    ParameterVector,
+    QuantumCircuit,
+    QuantumRegister,
+    Qubit,
+)
 from qiskit.circuit.classical import expr
 from qiskit.circuit.library import standard_gates as std
 
@@ -31,6 +40,7 @@ __all__ = [
     "final_permutation",
     "from_qiskit",
     "to_qiskit",
+    "with_parameters",
 ]
 
 Symbol: TypeAlias = Any
@@ -115,6 +125,25 @@ def to_qiskit(circuit: Circuit) -> Converted:
     _Writer(out, circuit, angles).write()
     parameters = tuple(angle for k in varying if isinstance(angle := angles[k], Parameter))
     return Converted(out, parameters, tuple(rows[k] for k in varying), tuple(texts[k] for k in varying), circuit)
+
+
+def with_parameters(circuit: Circuit) -> QuantumCircuit:
+    """As `to_qiskit`, with the circuit's own angle inputs as parameters: an array as a ParameterVector of its name,
+    flattened in row order, a scalar as a Parameter."""
+    made = to_qiskit(circuit)
+    variables: list[Symbol] = []
+    for array in circuit.inputs:
+        variables += ParameterVector(array.name, array.size) if array.shape else [Parameter(array.name)]
+    return made.circuit.assign_parameters(
+        {parameter: _expression_of(row, variables) for parameter, row in zip(made.parameters, made.rows, strict=True)}
+    )
+
+
+def _expression_of(row: Row, variables: Sequence[Symbol]) -> Symbol:
+    """The row written out, without the ones and zeros that add nothing."""
+    parts = [variables[v] if factor == 1.0 else factor * variables[v] for v, factor in row[3]]
+    constant = row[0] / row[1] * pi + row[2]
+    return sum(parts[1:], parts[0] + constant if constant else parts[0])
 
 
 class _Writer:

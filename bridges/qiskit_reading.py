@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
@@ -48,6 +49,8 @@ OPCODE_OF |= {theirs: OPCODES[ours] for theirs, ours in _RENAMED.items()}
 """Name of a standard gate of Qiskit -> opcode of the gate with the same matrix, qubit order and angle order."""
 
 _LONGEST_LOOP = 1 << 16
+_NUMBERED = re.compile(r"^circuit-\d+$")
+"""Names that Qiskit makes by counting circuits, which differ from run to run."""
 
 
 class Rows(Protocol):
@@ -110,7 +113,7 @@ def read_circuit(
         writer = _written(qc, rows, fresh=False)
     except BitChanged:
         writer = _written(qc, rows, fresh=True)
-    label = name or (like.source.name if like is not None else qc.name)
+    label = name or (like.source.name if like is not None else _NUMBERED.sub("circuit", qc.name))
     return Read(writer.circuit(label, arrays, place), tuple(writer.bits))
 
 

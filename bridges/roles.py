@@ -22,8 +22,8 @@ def angle_inputs(
 ) -> tuple[tuple[AngleInput, ...], dict[object, int]]:
     """The angle inputs of the groups, and the number of every parameter's variable.
 
-    Those that `inputs` and `weights` name come first, in that order; the rest is sorted by name and is data, or
-    trainable where only `inputs` is given. Raises InputError P0002 for a name that is no group's, P0003 for one that is
+    Data come before trainable ones; in each those that `inputs` and `weights` name in that order, then the rest sorted
+    by name. The rest is data, or trainable where only `inputs` is given. Raises InputError P0002 for a name that is no group's, P0003 for one that is
     listed twice.
     """
     roles: dict[str, str] = {}
@@ -36,6 +36,7 @@ def angle_inputs(
             roles[name] = role
     rest = "weight" if inputs is not None and weights is None else "input"
     roles |= {name: rest for name in sorted(groups) if name not in roles}
+    roles = dict(sorted(roles.items(), key=lambda item: item[1] != "input"))
     arrays = tuple(AngleInput(name, groups[name].shape, role) for name, role in roles.items())
     members = [member for name in roles for member in groups[name].members]
     return arrays, {member: number for number, member in enumerate(members)}

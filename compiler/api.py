@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..frontends.readouts import Reading
 from .bundle import Bundle
 from .driver import Options, compile_model
 
@@ -19,6 +20,7 @@ def compile(
     example_input: Any = None,
     entry: str | None = None,
     input_shape: Sequence[int] | None = None,
+    readout: Reading | None = None,
     calibration: Path | str | Sequence[np.ndarray] | None = None,
     weights: str = "bake",
     passes: str | None = None,
@@ -33,11 +35,12 @@ def compile(
 ) -> Bundle:
     """Compile a model for a target and check the result.
 
-    model: a torch module, a path (.py, .pt2, .qsc) or a loaded Module. target: a name of `qsc targets`, a .toml file,
-    or several, one of each kind. example_input: a tensor or a tuple of tensors, batch first, for a torch module.
-    effort: "fast", "default" or "max", how much is tried for a better circuit. max_error: largest error that
-    verification accepts; 0 for 1e-9 (float64) or 1e-5. Further keywords are options of passes, named as on the command
-    line: `bits=4` is `--bits 4`.
+    model: a torch module, a path (.py, .pt2, .qsc, .qasm, .qpy, .json of pytket), a loaded Module, or a qsc.Circuit
+    with readout=. target: a name of `qsc targets`, a .toml file, or several, one of each kind. example_input: a
+    tensor or a tuple of tensors, batch first, for a torch module. readout: of a circuit or a circuit file, "probs",
+    "samples" or observables such as "Z0, Z1*Z2"; None for what the file measures. effort: "fast", "default" or
+    "max", how much is tried for a better circuit. max_error: largest error that verification accepts; 0 for 1e-9
+    (float64) or 1e-5. Further keywords are options of passes, named as on the command line: `bits=4` is `--bits 4`.
 
     Example::
 
@@ -50,6 +53,7 @@ def compile(
         targets=(target,) if isinstance(target, str) else tuple(target),
         entry=entry,
         input_shape=tuple(input_shape) if input_shape is not None else None,
+        readout=readout,
         calibration=Path(calibration) if isinstance(calibration, str) else calibration,
         weights=weights,
         passes=passes,

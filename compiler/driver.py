@@ -15,6 +15,8 @@ import numpy as np
 from .. import __version__
 from ..backends.base import Backend, Emission
 from ..frontends.base import Imported
+from ..frontends.builder import Circuit
+from ..frontends.readouts import Reading, module_of
 from ..ir import InputError, Module, TargetError, print_module, verify
 from ..ir.diagnostics import Diagnostic
 from ..ir.graph import Node
@@ -43,12 +45,14 @@ TOOLS = ("numpy", "torch", "qiskit", "qiskit-aer", "qiskit-ibm-runtime", "nir", 
 class Options:
     """What a user may say of one compile; the names are those of the command line.
 
+    readout: what a circuit file reads, for sources that do not say it.
     settings: `option` or `pass.option` -> value as text. calibration: inputs that replace the source's examples.
     """
 
     targets: tuple[str, ...]
     entry: str | None = None
     input_shape: tuple[int, ...] | None = None
+    readout: Reading | None = None
     calibration: Path | Sequence[np.ndarray] | None = None
     weights: str = "bake"
     passes: str | None = None
@@ -99,6 +103,8 @@ def _compile(source: Any, options: Options, example_input: Any, watch: Watch) ->
 def load_source(source: Any, options: Options, example_input: Any = None) -> Imported:
     """What a frontend makes of the source; the suffix of a path chooses the frontend."""
     if isinstance(source, Module):
+        if options.readout is not None:
+            raise _no_readout("a Module")
         return Imported(source)
     if isinstance(source, str | Path):
         path = Path(source)
@@ -110,7 +116,18 @@ def load_source(source: Any, options: Options, example_input: Any = None) -> Imp
         # Places below the working folder are told from there, so that a bundle does not depend on where that folder is.
         if path.is_absolute() and path.is_relative_to(Path.cwd()):
             path = path.relative_to(Path.cwd())
-        return registry.FRONTENDS.load(path.suffix)(path, options.entry, options.input_shape)
+        read_file = registry.FRONTENDS.load(path.suffix)
+        if options.readout is None:
+            return read_file(path, options.entry, options.input_shape)
+        if path.suffix not in registry.TAKES_READOUT:
+            raise _no_readout(path.name)
+        return read_file(path, options.entry, options.input_shape, options.readout)
+    if isinstance(source, Circuit):
+        if options.readout is None:
+            raise InputError.of("M0002", "a circuit does not say what is read from it", help='give readout="Z0, Z1*Z2"')
+        return Imported(module_of(source.build(), options.readout))
+    if options.readout is not None:
+        raise _no_readout(f"a {type(source).__name__}")
     if hasattr(source, "to_module"):
         return Imported(source.to_module())
     if hasattr(source, "named_parameters"):
@@ -120,6 +137,11 @@ def load_source(source: Any, options: Options, example_input: Any = None) -> Imp
             raise InputError.of("M0004", "compiling a torch module needs example_input=")
         return read(source, example_input)
     raise InputError.of("M0007", f"cannot compile a {type(source).__name__}", help="a path, a torch module or a Module")
+
+
+def _no_readout(source: str) -> InputError:
+    help = f"circuit files take one: {', '.join(registry.TAKES_READOUT)}"
+    return InputError.of("O0002", f"{source} takes no readout: the model says what it gives", help=help)
 
 
 def golden_inputs(imported: Imported, options: Options) -> list[np.ndarray]:

@@ -19,10 +19,17 @@ Stages = list[tuple[str, Module]]
 
 
 def stages_of_model(
-    path: Path, target: str | None, passes: str | None, entry: str | None, input_shape: tuple[int, ...] | None
+    path: Path,
+    target: str | None,
+    passes: str | None,
+    entry: str | None,
+    input_shape: tuple[int, ...] | None,
+    readout: str | None = None,
 ) -> Stages:
     """The module as the frontend reads it and, with a target, after every pass of its pipeline."""
-    options = Options(targets=(target,) if target else (), entry=entry, input_shape=input_shape, passes=passes)
+    options = Options(
+        targets=(target,) if target else (), entry=entry, input_shape=input_shape, readout=readout, passes=passes
+    )
     with naming_extras():
         return _stages(path, target, options)
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from .. import ir
+from ..bridges.extras import need
 from ..ir import AngleInput, CircuitEditor, InputError, Location, PauliSum
 from ..ir.angles import ZERO_ROW, Row, add_rows, exact_factor, make_row, number_row
 from ..ir.circuit import empty_circuit
@@ -126,6 +127,12 @@ class Angle:
     def __repr__(self) -> str:
         names = self.circuit.variable_names if self.circuit is not None else ()
         return format_angle(self.row, names)
+
+
+def _bridge(name: str, package: str) -> Any:
+    """The module of conversions for one SDK. MissingError that names the extra where the SDK is not installed."""
+    need(package, name)
+    return need(f"qsc.bridges.{name}", name)
 
 
 def _factor(value: Any) -> Fraction | float:
@@ -348,6 +355,58 @@ class Circuit:
         """Classical bit `index`, for conditions."""
         self._check_bit(index)
         return Bit(("bit", int(index)))
+
+    # From and to the neighbours
+
+    @classmethod
+    def from_qiskit(
+        cls, qc: Any, *, inputs: Sequence[Any] | None = None, weights: Sequence[Any] | None = None
+    ) -> Circuit:
+        """A QuantumCircuit: parameters, global phase and classical control are kept, registers flattened in order.
+
+        A ParameterVector becomes an array of angles of its name, any other Parameter a scalar. inputs, weights: which
+        of them (vectors, parameters or names) are data or trainable; the rest is data, or trainable where only `inputs`
+        is given. Gates that qsc lacks are taken by their definitions.
+
+        Raises InputError M0005 for what has no form here (angles that are not affine in the parameters, `while`, gates
+        without a definition), P0002 and P0003 for wrong names, MissingError where Qiskit is not installed.
+        """
+        bridge: Any = _bridge("qiskit", "qiskit")
+        return cls._of(bridge.from_qiskit(qc, inputs=inputs, weights=weights))
+
+    @classmethod
+    def from_tket(
+        cls, circuit: Any, *, inputs: Sequence[Any] | None = None, weights: Sequence[Any] | None = None
+    ) -> Circuit:
+        """A pytket Circuit: symbols, global phase, boxes and classical logic are kept, implicit swaps made explicit.
+
+        Every symbol becomes a scalar angle input with the symbol's own value: `Rz(a)` is the angle `pi*a`. inputs,
+        weights and errors as `from_qiskit`.
+        """
+        bridge: Any = _bridge("tket", "pytket")
+        plain = circuit.copy()
+        plain.replace_implicit_wire_swaps()
+        return cls._of(bridge.from_tket(plain, inputs=inputs, weights=weights).circuit)
+
+    def to_qiskit(self) -> Any:
+        """The QuantumCircuit: one qubit register `q`, one register `c` of bits, an array of angles as a ParameterVector
+        of its name (flattened in row order), a scalar as a Parameter. MissingError where Qiskit is not installed."""
+        bridge: Any = _bridge("qiskit", "qiskit")
+        return bridge.with_parameters(self.build())
+
+    def to_tket(self) -> Any:
+        """The pytket Circuit: the angle variable `x[1,2]`, in radians, as the symbol `x_1_2`. MissingError where pytket
+        is not installed."""
+        bridge: Any = _bridge("tket", "pytket")
+        return bridge.with_symbols(self.build())
+
+    @classmethod
+    def _of(cls, circuit: ir.Circuit) -> Circuit:
+        """A builder that goes on where `circuit` ends."""
+        made = cls(circuit.num_qubits, circuit.num_clbits)
+        made._editor = CircuitEditor.of(replace(circuit, place=_caller()))
+        made.variable_names = circuit.variable_names
+        return made
 
     def build(self, name: str = "circuit") -> ir.Circuit:
         """The circuit so far as the IR holds it."""

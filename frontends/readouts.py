@@ -22,7 +22,11 @@ def module_of(circuit: ir.Circuit, reading: Reading, *, qubits: Sequence[int] | 
     qubits: what "probs" and "samples" read, all of them in order where left out. Output `y` as the readout op gives it.
     Raises InputError P0005 for a reading that is none, C0005 for qubits that the circuit does not have.
     """
-    op = readout_op(circuit, reading, qubits)
+    return module_around(circuit, readout_op(circuit, reading, qubits))
+
+
+def module_around(circuit: ir.Circuit, op: Readout) -> Module:
+    """The model of one readout op of `circuit`, its inputs as `module_of` says."""
     inputs = tuple(
         Value(array.name, Type("f64", array.shape if array.role == "weight" else (DYNAMIC, *array.shape)))
         for array in circuit.inputs

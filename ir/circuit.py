@@ -309,6 +309,21 @@ class CircuitEditor:
         self._conditions: dict[Condition, int] = {}
         self._locations: dict[Location, int] = {}
 
+    @classmethod
+    def of(cls, circuit: Circuit) -> CircuitEditor:
+        """An editor that goes on where `circuit` ends."""
+        circuit = circuit.compacted()
+        editor = cls(circuit.name, circuit.num_qubits, circuit.num_clbits, circuit.inputs, circuit.place)
+        editor.angles = AngleInterner(circuit.angles.rows())
+        editor.phase = circuit.angles.row(circuit.phase) if circuit.phase >= 0 else ZERO_ROW
+        editor._payloads = {text: k for k, text in enumerate(circuit.payloads)}
+        editor._conditions = {condition: k for k, condition in enumerate(circuit.conditions)}
+        for row in circuit.rows():
+            place = circuit.locations[row.location]
+            number = editor._locations.setdefault(place, len(editor._locations)) if place else -1
+            editor.rows.append(row._replace(location=number))
+        return editor
+
     def add(
         self,
         gate: str,

@@ -16,6 +16,9 @@ PATH = click.Path(path_type=Path)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the same facts as JSON.")
 quiet_option = click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors.")
 seed_option = click.option("--seed", type=int, default=0, show_default=True, help="Seed of everything random.")
+readout_option = click.option(
+    "--readout", help='What a circuit file gives: "Z0, Z1*Z2", probs or samples [default: what it measures].'
+)
 
 
 def print_json(value: Any) -> None:

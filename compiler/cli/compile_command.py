@@ -9,7 +9,7 @@ import click
 
 from .. import pipelines, registry
 from ..passes.base import EFFORTS
-from .common import PATH, Progress, json_option, print_json, quiet_option, seed_option
+from .common import PATH, Progress, json_option, print_json, quiet_option, readout_option, seed_option
 
 EPILOG = """Example:
 
@@ -82,6 +82,7 @@ def parse_shape(text: str | None) -> tuple[int, ...] | None:
 @click.option("--output", "-o", type=PATH, default=None, help="Folder of the bundle [default: build/MODEL].")
 @click.option("--entry", help="Object or function in the Python file that is or makes the model [default: model].")
 @click.option("--input-shape", help="Shape of one input without the batch, where the file has no example_input.")
+@readout_option
 @click.option("--calibration", type=PATH, help="Inputs (.npy, .npz) to check on instead of the file's example_input.")
 @click.option(
     "--weights", type=click.Choice(["bake", "keep"]), default="bake", help="Bake trained angles, or keep them."
@@ -116,6 +117,7 @@ def command(
     output: Path | None,
     entry: str | None,
     input_shape: str | None,
+    readout: str | None,
     calibration: Path | None,
     weights: str,
     passes: str | None,
@@ -134,7 +136,8 @@ def command(
     quiet: bool,
     **flags: Any,
 ) -> None:
-    """Compile MODEL (.py, .pt2 or .qsc) for a target, check the result and write the bundle."""
+    """Compile MODEL (.py, .pt2, .qsc, .qasm, .qpy, or .json of pytket) for a target, check the result and write the
+    bundle."""
     from ..driver import Options, compile_model
     from ..manager import Watch
 
@@ -144,6 +147,7 @@ def command(
         targets=targets,
         entry=entry,
         input_shape=parse_shape(input_shape),
+        readout=readout,
         calibration=calibration,
         weights=weights,
         passes=passes,

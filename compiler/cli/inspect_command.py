@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from .common import PATH, print_json
+from .common import PATH, print_json, readout_option
 
 EPILOG = """Example:
 
@@ -25,6 +25,7 @@ EPILOG = """Example:
 @click.option("--passes", help="Passes instead of the target's own.")
 @click.option("--entry", help="Object or function in the Python file that is or makes the model.")
 @click.option("--input-shape", help="Shape of one input without the batch.")
+@readout_option
 @click.option("--format", "form", type=click.Choice(["text", "json", "dot"]), default="text", show_default=True)
 def command(
     subject: Path,
@@ -34,6 +35,7 @@ def command(
     passes: str | None,
     entry: str | None,
     input_shape: str | None,
+    readout: str | None,
     form: str,
 ) -> None:
     """Print the IR of a model as the frontend reads it, or before or after any pass of a target's pipeline; or of a
@@ -50,7 +52,7 @@ def command(
     else:
         if (after or before or passes) and not target:
             raise click.UsageError("a model's stages depend on the target: give --target too")
-        stages = stages_of_model(subject, target, passes, entry, parse_shape(input_shape))
+        stages = stages_of_model(subject, target, passes, entry, parse_shape(input_shape), readout)
     names = [name for name, _ in stages]
     wanted = after or before
     if wanted and wanted not in names:
