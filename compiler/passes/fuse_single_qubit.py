@@ -8,6 +8,7 @@ whole batch, and the circuit takes them as one more input.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
@@ -107,73 +108,53 @@ class Fusion:
         if not runs:
             return circuit
         self.opcodes: list[int] = circuit.opcode.tolist()
-        self.angles = list(split_groups(circuit.angle_ptr, circuit.angle_rows))
         self.rows = circuit.angles.rows()
         self.kept: list[bool] = self.basis.keeps.tolist()
-        self._kinds()
-        self.templates: dict[tuple, tuple[Template, int]] = {}
-        self.jobs: dict[int, tuple[Template, list[list[int]], list[list[int]]]] = {}
-        numeric: list[list[int]] = []
-        for run in runs:
-            if self.any_floats and len(run) > 1 and self._is_numeric(run):
-                numeric.append(run)
-            else:
-                self._affine(run)
+        self.symbolic = ~circuit.angles.is_constant
+        self.floats = circuit.angles.is_constant & (circuit.angles.offset != 0.0)
+        self.exact = np.where(self.symbolic | self.floats, -1, np.arange(len(circuit.angles)))
         self.writer = ColumnWriter(circuit)
-        self._numeric(numeric)
-        if not self.jobs and not self.late_runs and not self.writer.removed.any():
+        self.numeric: list[list[int]] = []
+        for table in runs:
+            patterns, which = np.unique(circuit.opcode[table], axis=0, return_inverse=True)
+            for k, pattern in enumerate(patterns.tolist()):
+                self._pattern(pattern, table[which.reshape(-1) == k])
+        self._numeric(self.numeric)
+        self.late_runs.sort()
+        if not self.late_runs and not self.writer.removed.any():
             return circuit
         return self._finish()
 
-    def _kinds(self) -> None:
-        """For every angle row: its number where it is an exact constant, else -1; whether it is another constant."""
-        angles = self.circuit.angles
-        exact = angles.is_constant & (angles.offset == 0.0)
-        self.exact = np.where(exact, np.arange(len(angles)), -1).tolist()
-        self.floats: list[bool] = (angles.is_constant & ~exact).tolist()
-        self.any_floats = any(self.floats)
+    def _pattern(self, pattern: list[int], runs: np.ndarray) -> None:
+        """Runs (runs, gates) that have the same gates."""
+        circuit = self.circuit
+        places = [circuit.angle_ptr[runs[:, k]] + i for k, op in enumerate(pattern) for i in range(GATES[op].angles)]
+        slots = circuit.angle_rows[np.array(places, np.int64).reshape(-1, len(runs)).T]
+        floats = self.floats[slots]
+        numeric = floats.any(axis=1) & ~self.symbolic[slots].any(axis=1) & (len(pattern) > 1)
+        self.numeric += runs[numeric].tolist()
+        self._affine(pattern, runs[~numeric], slots[~numeric], self.exact[slots[~numeric]])
 
-    def _is_numeric(self, run: list[int]) -> bool:
-        """Whether all angles of a run are constants and not all of them exact."""
-        found = False
-        for g in run:
-            for a in self.angles[g]:
-                if self.floats[a]:
-                    found = True
-                elif self.exact[a] < 0:
-                    return False
-        return found
+    def _affine(self, pattern: list[int], runs: np.ndarray, slots: np.ndarray, kinds: np.ndarray) -> None:
+        """Runs by templates. kinds: for every angle -1 for a slot, else the number of a constant row."""
+        for group, kind in _groups(kinds):
+            forms = iter([slot(k) if row < 0 else self.rows[row] for k, row in enumerate(kind)])
+            gates = [(op, [next(forms) for _ in range(GATES[op].angles)]) for op in pattern]
+            template, count = template_of(gates, self.basis.name, self.basis.has_x)
+            floats = self.floats[slots[group]] & (kinds[group] < 0)
+            if count > 1 and floats.any():
+                self._affine(pattern, runs[group], slots[group], np.where(floats, slots[group], kinds[group]))
+            elif count > 1 and self.late:
+                self.late_runs += runs[group].tolist()
+            elif self._better(pattern, template):
+                self._replace(template, runs[group], slots[group])
 
-    def _affine(self, run: list[int]) -> None:
-        slots = [a for g in run for a in self.angles[g]]
-        template, count = self._template(run, [self.exact[a] for a in slots])
-        if count > 1 and any(self.floats[a] for a in slots):
-            template, count = self._template(run, [a if self.floats[a] else self.exact[a] for a in slots])
-        if count > 1 and self.late:
-            self.late_runs.append(run)
-        elif self._better(run, template):
-            _, runs, all_slots = self.jobs.setdefault(id(template), (template, [], []))
-            runs.append(run)
-            all_slots.append(slots)
+    def _better(self, pattern: list[int], template: Template) -> bool:
+        """Whether the template is shorter than gates of these kinds, or those have to go."""
+        return len(template.steps) < len(pattern) or not all(self.kept[op] for op in pattern)
 
-    def _better(self, run: list[int], template: Template) -> bool:
-        """Whether the template is shorter, or the run has gates that have to go."""
-        return len(template.steps) < len(run) or not self._may_stay(run)
-
-    def _may_stay(self, run: list[int]) -> bool:
-        """Whether all gates of a run may stay."""
-        kept, opcodes = self.kept, self.opcodes
-        return all(kept[opcodes[g]] for g in run)
-
-    def _template(self, run: list[int], kinds: list[int]) -> tuple[Template, int]:
-        """The run's template and number of u3; angles that are -1 in `kinds` are slots, others row numbers."""
-        key = (*[self.opcodes[g] for g in run], *kinds)
-        found = self.templates.get(key)
-        if found is None:
-            forms = iter([slot(k) if row < 0 else self.rows[row] for k, row in enumerate(kinds)])
-            gates = [(self.opcodes[g], [next(forms) for _ in self.angles[g]]) for g in run]
-            found = self.templates[key] = template_of(gates, self.basis.name, self.basis.has_x)
-        return found
+    def _better_run(self, run: list[int], template: Template) -> bool:
+        return self._better([self.opcodes[g] for g in run], template)
 
     def _numeric(self, runs: list[list[int]]) -> None:
         """Runs of constants, all matrices at once. Angles that are no multiples of pi/4 go into slots."""
@@ -183,26 +164,33 @@ class Fusion:
         steps = values[:, :3] / (np.pi / 4)
         plain = (np.abs(steps - np.round(steps)) > _SPECIAL).all(axis=1)
         generic = self._three_slots()
-        plain &= np.array([self._better(run, generic) for run in runs])
+        plain &= np.array([self._better_run(run, generic) for run in runs])
         chosen = np.flatnonzero(plain)
         if len(chosen):
             start = self.writer.add_rows(constant_rows(values[chosen, :3].ravel()))
             self.writer.add_phase(float(values[chosen, 3].sum()))
             slots = start + np.arange(3 * len(chosen)).reshape(-1, 3)
-            self._replace(generic, [runs[k] for k in chosen.tolist()], slots)
+            self._take(generic, [runs[k] for k in chosen.tolist()], slots)
         for k in np.flatnonzero(~plain).tolist():
             template = matrix_template(values[k].tolist(), self.basis.name, self.basis.has_x)
-            if self._better(runs[k], template):
-                self._replace(template, [runs[k]], np.zeros((1, 0), np.int32))
+            if self._better_run(runs[k], template):
+                self._replace(template, np.array([runs[k]]), np.zeros((1, 0), np.int32))
 
     def _three_slots(self) -> Template:
         """u3 of three slots in the basis."""
         return template_of([(_U3, [slot(0), slot(1), slot(2)])], self.basis.name, self.basis.has_x)[0]
 
-    def _replace(self, template: Template, runs: list[list[int]], slots: np.ndarray) -> None:
-        first = np.array([run[0] for run in runs])
+    def _replace(self, template: Template, runs: np.ndarray, slots: np.ndarray) -> None:
+        """Runs (runs, gates) by the template; slots (runs, slots) are angle rows."""
+        first = runs[:, 0]
         self.writer.replace(template, first, self.circuit.wires[self.circuit.wire_ptr[first]][:, None], slots)
+        self.writer.removed[runs] = True
+
+    def _take(self, template: Template, runs: list[list[int]], slots: np.ndarray) -> None:
+        """`_replace` for runs of different lengths."""
+        first = np.array([run[0] for run in runs])
         self.writer.removed[[g for run in runs for g in run]] = True
+        self._replace(template, first[:, None], slots)
 
     def _products(self, runs: list[list[int]]) -> np.ndarray:
         """(runs, 2, 2): gate k of every run for k = 0, 1, ..."""
@@ -233,8 +221,6 @@ class Fusion:
     # Late-bound runs and the result
 
     def _finish(self) -> Circuit:
-        for template, runs, slots in self.jobs.values():
-            self._replace(template, runs, np.array(slots, np.int32).reshape(len(runs), -1))
         if not self.late_runs:
             return self.writer.finish()
         circuit, count = self.circuit, 3 * len(self.late_runs)
@@ -245,7 +231,7 @@ class Fusion:
         name = fresh_name("late", {a.name for a in circuit.inputs})
         inputs = (*circuit.inputs, AngleInput(name, (len(self.late_runs), 3)))
         self.writer.circuit = replace(circuit, inputs=inputs)
-        self._replace(self._three_slots(), self.late_runs, slots)
+        self._take(self._three_slots(), self.late_runs, slots)
         return self.writer.finish()
 
     def late_circuit(self, name: str) -> Circuit:
@@ -253,12 +239,27 @@ class Fusion:
         circuit = self.circuit
         base = empty_circuit(name, len(self.late_runs), 0, circuit.inputs)
         base = replace(base, locations=circuit.locations, place=circuit.place)
+        angles = list(split_groups(circuit.angle_ptr, circuit.angle_rows))
         rows = [
-            GateRow(self.opcodes[g], (k,), self.angles[g], (), -1, -1, int(circuit.location[g]))
+            GateRow(self.opcodes[g], (k,), angles[g], (), -1, -1, int(circuit.location[g]))
             for k, run in enumerate(self.late_runs)
             for g in run
         ]
         return without_unused_rows(base.with_rows(rows, circuit.angles))
+
+
+def _groups(kinds: np.ndarray) -> Iterator[tuple[np.ndarray, list[int]]]:
+    """(row numbers, the row) of every distinct row of a table."""
+    if not len(kinds):
+        return
+    if not kinds.shape[1]:
+        yield np.arange(len(kinds)), []
+        return
+    distinct, which = np.unique(kinds, axis=0, return_inverse=True)
+    order = np.argsort(which.reshape(-1), kind="stable")
+    ends = np.cumsum(np.bincount(which.reshape(-1)))
+    for row, group in zip(distinct.tolist(), np.split(order, ends[:-1]), strict=True):
+        yield group, row
 
 
 def matrices_of(opcode: int, angles: np.ndarray) -> np.ndarray:

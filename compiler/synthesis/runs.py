@@ -10,8 +10,8 @@ from ...ir.gates import GATES, OPCODES
 _BARRIER = OPCODES["barrier"]
 
 
-def find_runs(circuit: Circuit, kept: np.ndarray) -> list[list[int]]:
-    """Row numbers of every maximal run of unconditioned one-qubit gates, in order of their first gates.
+def find_runs(circuit: Circuit, kept: np.ndarray) -> list[np.ndarray]:
+    """Row numbers of every maximal run of unconditioned one-qubit gates: a table (runs, gates) for every length.
 
     kept: which opcodes may stay as they are; a run of one such gate is left out. A barrier ends the runs of its wires,
     one without wires all of them.
@@ -32,6 +32,4 @@ def find_runs(circuit: Circuit, kept: np.ndarray) -> list[list[int]]:
     first = owner[starts]
     wanted = single[starts] & ((lengths > 1) | ~kept[circuit.opcode[first]])
     starts, lengths = starts[wanted], lengths[wanted]
-    by_place = np.argsort(owner[starts], kind="stable")
-    rows = owner.tolist()
-    return [rows[a : a + n] for a, n in zip(starts[by_place].tolist(), lengths[by_place].tolist(), strict=True)]
+    return [owner[starts[lengths == n][:, None] + np.arange(n)] for n in np.unique(lengths).tolist()]
