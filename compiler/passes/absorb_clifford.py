@@ -22,7 +22,7 @@ from ...ir.gates import OPCODES
 from ...ir.graph import Value
 from ...ir.measurement_settings import qubitwise_groups
 from ...ir.observables import PauliSum, PauliTerm
-from ...ir.ops import BitReadout, Expectation, LinearBits, Parities, PermuteOutcomes, Probabilities, Readout, Samples
+from ...ir.ops import Expectation, LinearBits, Parities, PermuteOutcomes, Probabilities, Readout, Samples
 from ..synthesis.pulled_terms import Pull, PulledTerms, gate_pull, rotation_pull
 from .base import Context, Contract, Pass
 from .gate_families import families
@@ -53,8 +53,6 @@ class AbsorbClifford(Pass):
         changes: dict[Readout, tuple[Readout, Parities | None]] = {}
         for name, nodes in readouts(module).items():
             read = list(dict.fromkeys(n.op for n in nodes if isinstance(n.op, Readout)))
-            if any(isinstance(op, BitReadout) for op in read):
-                continue
             tail = absorbed(circuits[name], read, self.max_settings_growth)
             if tail.circuit is circuits[name]:
                 continue
@@ -68,10 +66,8 @@ class AbsorbClifford(Pass):
 
     def _report(self, before: Circuit, tail: Absorbed, context: Context) -> None:
         arity = np.diff(before.wire_ptr)
-        gone, pairs = (
-            len(before) - len(tail.circuit),
-            int((arity >= 2).sum() - (np.diff(tail.circuit.wire_ptr) >= 2).sum()),
-        )
+        gone = len(before) - len(tail.circuit)
+        pairs = int((arity >= 2).sum() - (np.diff(tail.circuit.wire_ptr) >= 2).sum())
         message = f"circuit {before.name}: {gone} gates at the end are in its readouts, {pairs} of them on two qubits"
         message += f"; {tail.settings[0]} -> {tail.settings[1]} measurement settings"
         context.remark(self, message, before.place, gates=gone, two_qubit_gates=pairs)
@@ -274,11 +270,13 @@ def _turning() -> frozenset[int]:
 
 
 def _products(op: Readout) -> Iterable[PauliTerm]:
-    """What a readout reads, as products; probabilities and samples read Z on every qubit."""
+    """What a readout reads, as products; probabilities and samples read Z on every qubit.
+
+    Readouts of classical bits read none: a gate that can move behind everything else does not change them.
+    """
     if isinstance(op, Expectation):
         return (term for observable in op.observables for term, _ in observable.terms)
-    assert isinstance(op, Probabilities | Samples)
-    return ((("Z", q),) for q in op.qubits)
+    return ((("Z", q),) for q in op.qubits) if isinstance(op, Probabilities | Samples) else ()
 
 
 def _reread(op: Readout, terms: Sequence[tuple[PauliTerm, bool]]) -> tuple[Readout, Parities | None]:
@@ -288,7 +286,8 @@ def _reread(op: Readout, terms: Sequence[tuple[PauliTerm, bool]]) -> tuple[Reado
         signed = ([(*next(rest), c) for _, c in o.terms] for o in op.observables)
         sums = (PauliSum.of((term, -c if negative else c) for term, negative, c in parts) for parts in signed)
         return replace(op, observables=tuple(sums)), None
-    assert isinstance(op, Probabilities | Samples)
+    if not isinstance(op, Probabilities | Samples):
+        return op, None
     supports = [tuple(q for _, q in term) for term, _ in terms]
     flips = tuple(i for i, (_, negative) in enumerate(terms) if negative)
     if not flips and all(len(s) == 1 for s in supports):

@@ -19,7 +19,8 @@ from ...ir.circuit import GateRow
 from ...ir.gates import GATES, OPCODES
 from ...ir.graph import map_nodes
 from ...ir.observables import PauliSum
-from ...ir.ops import Expectation
+from ...ir.ops import Expectation, Readout
+from ...ir.ops.quantum import CircuitOp
 from ..synthesis.known_states import LETTERS, UNKNOWN, ZERO, applied, rest_of
 from .base import Context, Contract, Pass
 from .rewrites import readouts
@@ -38,8 +39,11 @@ class TrimEnds(Pass):
     contract: ClassVar[Contract] = Contract.STATE
 
     def run(self, module: Module, context: Context) -> Module:
-        """Every circuit trimmed; observables without the terms that vanish."""
-        circuits = {name: trimmed(circuit) for name, circuit in module.circuits.items()}
+        """Every circuit that starts in |0> trimmed; observables without the terms that vanish."""
+        operators = {
+            n.op.circuit for n in module.nodes() if isinstance(n.op, CircuitOp) and not isinstance(n.op, Readout)
+        }
+        circuits = {name: c if name in operators else trimmed(c) for name, c in module.circuits.items()}
         changed = [name for name, c in circuits.items() if c is not module.circuits[name]]
         for name in changed:
             self._report(module.circuits[name], circuits[name], context)

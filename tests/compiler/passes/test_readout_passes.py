@@ -32,7 +32,7 @@ FAMILIES = [
 ]
 
 
-def module_of(circuit: Circuit, readouts: Sequence[ops.Readout]) -> Module:
+def module_of(circuit: Circuit, readouts: Sequence[ops.CircuitOp]) -> Module:
     """A module that reads `circuit` in every way of `readouts`; the circuit's inputs are the module's."""
     module = Module("m", circuits={"c": replace(circuit, name="c")})
     builder = GraphBuilder(module)
@@ -270,6 +270,18 @@ def test_two_readouts_of_one_circuit_are_both_pulled_back():
     check(AbsorbClifford(), before, after)
 
 
+def test_classical_bits_that_are_read_stay(write_circuit):
+    circuit = write_circuit("ry(x0) 0; ry(x1) 1; cz 0 1; measure 0 -> 0; cz 0 1; x 0 if c0; cy 1 0", 2, 1)
+    read = ops.BitExpectation("c", (Z(0),)), ops.Expectation("c", (Z(1), Z(0)))
+    before = module_of(circuit, read)
+    after = AbsorbClifford().run(before, Context())
+    assert after.circuits["c"].gate_counts() == {"ry": 2, "cz": 2, "measure": 1, "x": 1}
+    check(AbsorbClifford(), before, after)
+    bits = module_of(circuit, read[:1])
+    assert AbsorbClifford().run(bits, Context()).circuits["c"].gate_counts() == {"ry": 1, "measure": 1}
+    check(AbsorbClifford(), bits, AbsorbClifford().run(bits, Context()))
+
+
 # relabel-swaps
 
 RELABELLED = {
@@ -318,6 +330,11 @@ def test_trimmed(text: str, write_circuit, show_circuit):
     after = TrimEnds().run(before, Context())
     check(TrimEnds(), before, after)
     assert show_circuit(after.circuits["c"]) == TRIMMED[text]
+
+
+def test_circuits_that_stand_for_operators_do_not_start_in_zero(write_circuit):
+    module = module_of(write_circuit("rz(x0) 0; ry(x1) 0", 1), [ops.LateAngles("c")])
+    assert TrimEnds().run(module, Context()) is module
 
 
 def test_products_with_an_odd_number_of_y_are_0_for_real_circuits(write_circuit):
