@@ -29,16 +29,18 @@ from .cancel_gates import cancel
 from .rewrites import readouts
 
 _TRIALS = (
-    Trial(0.7, 0.05, 0.0, 0),
-    Trial(0.9, 0.1, 0.0, 1),
-    Trial(0.4, 0.02, 0.0, 2),
-    Trial(0.8, 0.0, 0.05, 3),
-    Trial(0.95, 0.2, 0.05, 4),
-    Trial(0.6, 0.1, 0.2, 5),
+    Trial(0.5, 0.05, 0.0, 0),
+    Trial(0.4, 0.02, 0.0, 1),
+    Trial(0.7, 0.0, 0.0, 2),
+    Trial(0.85, 0.05, 0.0, 3),
+    Trial(0.5, 0.2, 0.1, 4),
+    Trial(0.95, 0.2, 0.1, 5),
 )
 _EFFORTS = {"fast": 1, "default": len(_TRIALS), "max": 30}
-_SIZES = {"fast": 4_000, "default": 20_000, "max": 80_000}
+_SIZES = {"fast": 1_000, "default": 8_000, "max": 80_000}
 """Largest number of rotations times qubits that is looked at."""
+_WORK = {"fast": 0, "default": 2_500_000, "max": 60_000_000}
+"""No further trial begins after so much work: gates times (400 + qubits squared), about a second at the default."""
 _HOPELESS = 1.5
 """Where the first trial needs so many times the gates that came in, no other is made."""
 _MOST_TERMS = 5_000
@@ -147,14 +149,15 @@ def _best(circuit: Circuit, nodes: Sequence[Node], context: Context, cost: int) 
     form = simplified(pauli_form(circuit), [pauli(t) for t in terms] + [pauli([("Z", q)]) for q in read])
     readings = _readings(form.tableau, nodes, terms, read)
     best: Synthesis | None = None
+    work = 0
     for number in range(_EFFORTS[context.effort]):
         trial = _trial(number, context.seed)
         found = synthesise(form.turns, form.qubits, readings, trial)
         if found is not None and (best is None or (found.entangling, found.depth) < (best.entangling, best.depth)):
             best = found
-        if best is None or best.entangling > _HOPELESS * cost:
-            break
-        if best.entangling == 0:
+        work += (found.entangling if found is not None else cost) * (400 + form.qubits**2)
+        # The first trial tells where the form is of no use.
+        if best is None or not 0 < best.entangling <= _HOPELESS * cost or work >= _WORK[context.effort]:
             break
     if best is None:
         return None

@@ -19,11 +19,12 @@ import numpy as np
 
 from ...ir.angles import Row
 from .pauli_form import Turn, negated
-from .stabilizers import AFTER, CHANGE, NAMES, TYPES, Board, anticommutation, entanglers, histogram
+from .stabilizers import AFTER, CHANGE, FIRST, NAMES, SECOND, TYPES, Board, anticommutation, entanglers, histogram
 from .tableau import Pauli
 
 _WINDOW = 160
 """How many of the next rotations are looked at."""
+_LEAST_WEIGHT = 1e-4
 _DEPTH_WEIGHT = 1e-3
 _SMALL = 1e-4
 _MOST_MEASURES = 64
@@ -221,16 +222,18 @@ class _Greedy:
     def choose(self, score: np.ndarray, allowed: np.ndarray, allowed_free: np.ndarray) -> None:
         """Apply the best gate: a free one while it makes things lighter, else the best of those allowed."""
         free = self.free()
-        gains = np.where(free & allowed_free, score, np.inf)
-        if gains.min() < -_SMALL:
-            self.apply(int(gains.argmin()), True)
-            return
-        depth = np.maximum(self.out.depth[:, None], self.out.depth[None, :])[:, :, None]
-        score = score + _DEPTH_WEIGHT * (depth - self.out.depth.max())
+        if free is not None:
+            gains = np.where(free & allowed_free, score, np.inf)
+            if gains.min() < -_SMALL:
+                self.apply(int(gains.argmin()), True)
+                return
+            score = score - free
+        depth = np.maximum(self.out.depth[:, None], self.out.depth[None, :]) - self.out.depth.max()
+        score = score + (_DEPTH_WEIGHT * depth)[:, :, None]
         if self.trial.noise:
-            score = score + self.trial.noise * self.random.random(score.shape)
-        index = int(np.where(allowed, score - free, np.inf).argmin())
-        self.apply(index, bool(free.flat[index]))
+            score += self.trial.noise * self.random.random(score.shape)
+        index = int(np.where(allowed, score, np.inf).argmin())
+        self.apply(index, free is not None and bool(free.flat[index]))
 
     def apply(self, index: int, free: bool) -> None:
         """Emit entangler number `index` of a (qubits, qubits, 9) array and turn everything."""
@@ -254,28 +257,32 @@ class _Greedy:
                     self.out.add(NAMES[TYPES[kind][other]].lower(), pair[other])
                 return
 
-    def free(self) -> np.ndarray:
-        """(qubits, qubits, 9): which gates have a letter that stabilizes the state, up to a sign."""
+    def free(self) -> np.ndarray | None:
+        """(qubits, qubits, 9): which gates have a letter that is +1 or -1 on the state; None where none has."""
+        if not len(self.stabilizers):
+            return None
         letters = self.board.letters[:, self.stabilizers]
         (at,) = np.nonzero(np.count_nonzero(letters, axis=0) == 1)
+        if not len(at):
+            return None
         self.single: dict[tuple[int, int], int] = {}
         out = np.zeros((self.qubits, self.qubits, 9), bool)
         for k in at.tolist():
             qubit = int(np.flatnonzero(letters[:, k])[0])
             letter = int(letters[qubit, k])
             self.single[qubit, letter] = int(self.stabilizers[k])
-            for kind, (p, q) in enumerate(TYPES):
-                out[qubit, :, kind] |= p == letter
-                out[:, qubit, kind] |= q == letter
+            out[qubit] |= letter == FIRST
+            out[:, qubit] |= letter == SECOND
         return out
 
     def _score(self) -> np.ndarray:
         """(qubits, qubits, 9): discounted change of all weights ahead."""
         self.order = self.order[self.pending[self.order]]
         ahead = self.order[:_WINDOW]
-        levels = self.level[ahead] - self.level[ahead[0]]
-        weights = self.trial.discount**levels
-        rows = ahead
+        weights = self.trial.discount ** (self.level[ahead] - self.level[ahead[0]]).astype(np.float32)
+        # Weights are falling; what hardly counts is left out, and with it the slow arithmetic of denormal numbers.
+        rows = ahead = ahead[: np.count_nonzero(weights > _LEAST_WEIGHT)]
+        weights = weights[: len(ahead)]
         if self.trial.end_weight:
             rows = np.concatenate([ahead, self.generators])
             weights = np.concatenate([weights, np.full(len(self.generators), self.trial.end_weight)])

@@ -17,6 +17,7 @@ NAMES = "IXZY"
 TYPES = tuple(product((X, Z, Y), repeat=2))
 """The nine classes of entangling Clifford gates (1 + P + Q - P Q)/2, by the letters P on the first qubit and Q on the
 second: (Z, Z) is CZ, (Z, X) is CX."""
+FIRST, SECOND = np.array(TYPES).T
 
 _TO_Z = {X: "h", Y: "sx"}
 _TO_X = {Z: "h", Y: "sdg"}
