@@ -8,20 +8,22 @@ from dataclasses import replace
 from ..ir import Circuit, Graph, Module, Node
 from ..ir.circuit import GateRow
 from ..ir.gates import OPCODES
-from ..ir.ops import LinearBits, Samples
+from ..ir.ops import BitSamples, LinearBits, Samples
 from .passes.rewrites import fresh_name, map_graphs
 
 
 def parities_as_gates(module: Module) -> Module:
-    """The module in which every `samples` that feeds one `linear_bits` reads the new bits from a longer circuit.
+    """The module in which all samples that feed one `linear_bits`, or a chain of them, read a longer circuit's qubits.
 
     The same object where there is none. The distribution of the shots stays, their draw is that of the new bits.
     """
-    if not any(isinstance(node.op, LinearBits) for node in module.nodes()):
-        return module
-    circuits = dict(module.circuits)
-    graph = map_graphs(module.graph, lambda body: _joined(body, circuits))
-    return module.with_(circuits=circuits, graph=graph)
+    while any(isinstance(node.op, LinearBits) for node in module.nodes()):
+        circuits = dict(module.circuits)
+        graph = map_graphs(module.graph, lambda body: _joined(body, circuits))  # noqa: B023 - used at once
+        if len(circuits) == len(module.circuits):
+            break
+        module = module.with_(circuits=circuits, graph=graph)
+    return module
 
 
 def _joined(graph: Graph, circuits: dict[str, Circuit]) -> Graph:
@@ -30,14 +32,17 @@ def _joined(graph: Graph, circuits: dict[str, Circuit]) -> Graph:
     nodes: list[Node] = []
     for node in graph.nodes:
         source = makers.get(node.operands[0].name) if isinstance(node.op, LinearBits) else None
-        if source is None or not isinstance(source.op, Samples) or not isinstance(node.op, LinearBits):
+        if source is None or not isinstance(source.op, Samples | BitSamples) or not isinstance(node.op, LinearBits):
             nodes.append(node)
             continue
         name = source.results[0].name
         if len(users[name]) > 1 or name in outputs:
             nodes.append(node)
             continue
-        op = _read_after_gates(source.op, node.op, circuits)
+        if isinstance(source.op, Samples):
+            op = _read_after_gates(source.op, node.op, circuits)
+        else:
+            op = _read_after_conditions(source.op, node.op, circuits)
         nodes.append(replace(source, op=op, results=node.results))
     return replace(graph, nodes=tuple(nodes)).without_dead_nodes()
 
@@ -49,6 +54,26 @@ def _read_after_gates(read: Samples, host: LinearBits, circuits: dict[str, Circu
     name = fresh_name(f"{read.circuit}_parities", circuits)
     circuits[name] = replace(circuit.with_rows([*circuit.rows(), *rows]), name=name)
     return replace(read, circuit=name, qubits=tuple(places))
+
+
+def _read_after_conditions(read: BitSamples, host: LinearBits, circuits: dict[str, Circuit]) -> Samples:
+    """Every new bit on a new qubit, flipped for each of its classical bits."""
+    circuit = circuits[read.circuit]
+    first, conditions = circuit.num_qubits, len(circuit.conditions)
+    flip = OPCODES["x"]
+    rows = [
+        GateRow(flip, (first + i,), condition=conditions + k) for i, parity in enumerate(host.parities) for k in parity
+    ]
+    rows += [GateRow(flip, (first + i,)) for i in host.flips]
+    name = fresh_name(f"{read.circuit}_parities", circuits)
+    wider = replace(
+        circuit,
+        name=name,
+        num_qubits=first + len(host.parities),
+        conditions=circuit.conditions + tuple(("bit", bit) for bit in read.bits),
+    )
+    circuits[name] = wider.with_rows([*circuit.rows(), *rows])
+    return Samples(name, tuple(range(first, wider.num_qubits)), read.shots)
 
 
 def parity_gates(parities: Sequence[Sequence[int]]) -> tuple[list[GateRow], list[int]]:

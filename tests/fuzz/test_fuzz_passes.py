@@ -1,0 +1,68 @@
+"""Every quantum pass on random modules, alone and in random order: contracts hold, and every pass finds work to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import pytest
+from qsc.compiler.contracts import check
+from qsc.compiler.passes.base import Contract, Pass
+from qsc.ir import CheckError, Module, print_module, verify
+
+ALONE, ORDERS, BATCH = 120, 200, 3
+LEAST_SHARE = 0.1
+
+
+@dataclass(frozen=True)
+class AllOutputs(Pass):
+    """Stands for any chain of exact passes: every output stays within 1e-9."""
+
+    name: ClassVar[str] = "all-outputs"
+    contract: ClassVar[Contract] = Contract.DISTRIBUTION
+
+
+def inputs_of(seed: int) -> list[list[np.ndarray]]:
+    return [[np.random.default_rng(seed).uniform(-4, 4, (BATCH, 2))]]
+
+
+def held(pass_: Pass, before: Module, after: Module, seed: int) -> None:
+    """The pass's own contract, and the outputs of the module where that is about circuits only."""
+    verify(after)
+    check(pass_, before, after, inputs_of(seed), seed)
+    if pass_.contract in (Contract.UNITARY, Contract.STATE):
+        check(AllOutputs(), before, after, inputs_of(seed), seed)
+
+
+def test_alone(fuzz, pass_name: str):
+    pass_, styles = fuzz.make(pass_name), fuzz.bias.get(pass_name, fuzz.styles)
+    fired = 0
+    for seed in range(ALONE):
+        before = fuzz.module(seed, styles[seed % len(styles)])
+        text = print_module(before)
+        after = pass_.run(before, fuzz.context())
+        assert print_module(before) == text, "the given module was changed"
+        if print_module(after) == text:
+            continue
+        fired += 1
+        try:
+            held(pass_, before, after, seed)
+        except CheckError as fault:
+            pytest.fail(f"seed {seed}, {styles[seed % len(styles)]}: {fault}\n{text}\n{print_module(after)}")
+    assert fired >= LEAST_SHARE * ALONE
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_in_random_order(fuzz, part: int):
+    for seed in range(part, ORDERS, 4):
+        rng = np.random.default_rng(seed)
+        order = [str(n) for n in rng.permutation([n for n in fuzz.passes if n != "prune-angles"])]
+        module = before = fuzz.module(10_000 + seed, fuzz.styles[seed % len(fuzz.styles)])
+        for name in order:
+            module = fuzz.make(name).run(module, fuzz.context())
+        verify(module)
+        try:
+            check(AllOutputs(), before, module, inputs_of(seed), seed)
+        except CheckError as fault:
+            pytest.fail(f"seed {seed}, {', '.join(order)}: {fault}\n{print_module(before)}\n{print_module(module)}")
