@@ -20,6 +20,7 @@ Row = tuple[int, int, float, Terms]
 
 ZERO_ROW: Row = (0, 1, 0.0, ())
 _DENOMINATOR_LIMIT = 2**31
+_NUMERATOR_LIMIT = 2**62
 
 FINEST_TURN = 1 << 16
 """A float that equals k*pi/2^j to the last bit, with 2^j up to this, is taken for that multiple of pi."""
@@ -31,7 +32,7 @@ def make_row(pi_multiple: Fraction | int = 0, offset: float = 0.0, terms: Iterab
     for variable, coeff in terms:
         collected[variable] = collected.get(variable, 0.0) + coeff
     fraction = Fraction(pi_multiple)
-    if fraction.denominator > _DENOMINATOR_LIMIT or abs(fraction.numerator) > 2**62:
+    if fraction.denominator > _DENOMINATOR_LIMIT or abs(fraction.numerator) > _NUMERATOR_LIMIT:
         offset += float(fraction) * math.pi
         fraction = Fraction(0)
     kept = tuple(sorted((v, float(c)) for v, c in collected.items() if c != 0.0))
@@ -42,14 +43,30 @@ def add_rows(a: Row, b: Row, factor: Fraction | float | int = 1) -> Row:
     """`a + factor * b`. A float factor turns the rational part of `b` into a float offset."""
     if isinstance(factor, float) and factor.is_integer():
         factor = int(factor)
-    pi_part = Fraction(a[0], a[1])
-    offset = a[2] + float(factor) * b[2]
     if isinstance(factor, float):
-        offset += factor * b[0] / b[1] * math.pi
-    else:
-        pi_part += factor * Fraction(b[0], b[1])
-    scale = float(factor)
-    return make_row(pi_part, offset, a[3] + tuple((v, scale * c) for v, c in b[3]))
+        offset = a[2] + factor * b[2] + factor * b[0] / b[1] * math.pi
+        return make_row(Fraction(a[0], a[1]), offset, a[3] + tuple((v, factor * c) for v, c in b[3]))
+    # Plain integers: a Fraction an operation would cost more than the rest of a pass.
+    up, down = (factor, 1) if isinstance(factor, int) else (factor.numerator, factor.denominator)
+    num, den = a[0] * b[1] * down + up * b[0] * a[1], a[1] * b[1] * down
+    common = math.gcd(num, den)
+    num, den = num // common, den // common
+    scale = up / down
+    offset = a[2] + scale * b[2]
+    if den > _DENOMINATOR_LIMIT or abs(num) > _NUMERATOR_LIMIT:
+        return make_row(Fraction(num, den), offset, a[3] + tuple((v, scale * c) for v, c in b[3]))
+    return num, den, offset + 0.0, _add_terms(a[3], b[3], scale)
+
+
+def _add_terms(a: Terms, b: Terms, scale: float) -> Terms:
+    if not b or scale == 0.0:
+        return a
+    if not a:
+        return b if scale == 1.0 else tuple([(v, scale * c) for v, c in b])
+    total = dict(a)
+    for variable, coeff in b:
+        total[variable] = total.get(variable, 0.0) + scale * coeff
+    return tuple(sorted([(v, c) for v, c in total.items() if c != 0.0]))
 
 
 def number_row(number: float) -> Row:
