@@ -16,6 +16,7 @@ from .passes.base import Pass
 LOGICAL: tuple[str, ...] = (
     "cancel-gates",
     "light-cone",
+    "trim-ends",
     "relabel-swaps",
     "absorb-clifford",
     "fuse-blocks",
@@ -24,7 +25,7 @@ LOGICAL: tuple[str, ...] = (
 )
 """Passes over circuits that know start state and readouts, and no device."""
 
-NATIVE: tuple[str, ...] = ()
+NATIVE: tuple[str, ...] = ("lower-native", "fuse-single-qubit")
 """Passes that bring circuits into a target's own gates."""
 
 PIPELINES: dict[str, tuple[str, ...]] = {
