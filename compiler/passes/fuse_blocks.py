@@ -25,6 +25,7 @@ from ..synthesis.frames import Resynthesis, resynthesise
 from ..synthesis.native import entangling_cost, has_rotations
 from ..synthesis.templates import Step, Template, Writer, slot
 from .base import Context, Contract, Pass
+from .rewrites import readouts
 
 _SWAP = OPCODES["swap"]
 _QUARTER = Fraction(1, 2)
@@ -42,11 +43,12 @@ class FuseBlocks(Pass):
     """count swaps as free: something relabels them away afterwards"""
 
     def run(self, module: Module, context: Context) -> Module:
-        """Every circuit that is read with fewer entangling gates; the same object where nothing can be saved."""
+        """Every circuit with fewer entangling gates; the same object where nothing can be saved. One that no readout
+        reads keeps its unitary, the others what they make of |0>."""
         rotations = context.target is not None and has_rotations(context.target.native_ops)
-        circuits = dict(module.circuits)
-        for name, circuit in circuits.items():
-            fused, saved = fuse(circuit, rotations, self.allow_swaps, from_zero=not name.endswith(".late"))
+        circuits, read = dict(module.circuits), readouts(module)
+        for name, circuit in module.circuits.items():
+            fused, saved = fuse(circuit, rotations, self.allow_swaps, from_zero=name in read)
             circuits[name] = fused
             if fused is not circuit:
                 message = f"circuit {name}: {saved} fewer {'entangling gates' if rotations else 'CX'} in its blocks"

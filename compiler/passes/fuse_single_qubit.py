@@ -48,7 +48,11 @@ class FuseSingleQubit(Pass):
         nodes = readouts(module)
         circuits: dict[str, Circuit] = {}
         late: dict[str, str] = {}
+        hosted = host_circuits(module)
         for name, circuit in module.circuits.items():
+            if name in hosted:
+                circuits[name] = circuit
+                continue
             fusion = Fusion(circuit, basis, self.late and name in nodes)
             circuits[name] = fusion.run()
             if fusion.late_runs:
@@ -68,6 +72,11 @@ class FuseSingleQubit(Pass):
         message = f"circuit {before.name}: {len(before)} -> {len(after)} gates"
         message += f", {late} of them with angles from the host" if late else ""
         context.remark(self, message, before.place, gates=saved)
+
+
+def host_circuits(module: Module) -> set[str]:
+    """Circuits that no device runs: the host takes angles from them."""
+    return {node.op.circuit for node in module.nodes() if isinstance(node.op, LateAngles)}
 
 
 def with_late_angles(graph: Graph, module: Module, late: dict[str, str]) -> Graph:

@@ -21,7 +21,7 @@ from ..synthesis.native import OneQubitBasis, one_qubit_basis
 from ..synthesis.native_rules import Entanglers, entanglers, rule
 from ..synthesis.templates import Writer
 from .base import Context, Contract, Pass
-from .fuse_single_qubit import Fusion
+from .fuse_single_qubit import Fusion, host_circuits
 
 _KEPT = frozenset(OPCODES[n] for n in ("measure", "reset", "barrier"))
 
@@ -40,8 +40,9 @@ class LowerNative(Pass):
             return module
         basis = one_qubit_basis(context.target.native_ops)
         circuits: dict[str, Circuit] = {}
+        hosted = host_circuits(module)
         for name, circuit in module.circuits.items():
-            circuits[name] = lower(circuit, found, basis)
+            circuits[name] = circuit if name in hosted else lower(circuit, found, basis)
             if circuits[name] is not circuit:
                 pairs = [int((np.diff(c.wire_ptr) >= 2).sum()) for c in (circuit, circuits[name])]
                 message = f"circuit {name}: {len(circuit)} gates are {len(circuits[name])} of {context.target.name}"
