@@ -14,7 +14,7 @@ from qiskit import qasm3, qpy
 from qiskit.circuit import ClassicalRegister, QuantumCircuit
 from qiskit.transpiler.exceptions import TranspilerError
 
-from ...bridges.devices import without_free_rzz
+from ...bridges.devices import constrained
 from ...bridges.qiskit import CLBITS, Converted, to_qiskit
 from ...bridges.settings import group
 from ...ir import Module, Node, TargetError
@@ -91,7 +91,7 @@ class QiskitBackend:
         _check_fits(circuit, node, target)
         converted = to_qiskit(circuit)
         logical, read = measured(converted.circuit, _op(node))
-        device = without_free_rzz(target.device.target, logical)
+        device = constrained(target.device.target, logical, target.data.get("angles", {}))
         try:
             routed = routing.route(logical, device, seed, read, effort)
         except TranspilerError as fault:
@@ -99,7 +99,8 @@ class QiskitBackend:
                 "T0003", f"circuit {circuit.name} does not fit {target.name}: {fault.message}", circuit.place
             ) from fault
         files, pub = artifacts(_op(node), circuit, converted, routed, target)
-        return Emission(files, _costs(routed, pub), _notes(routed, pub, device is not target.device.target, effort))
+        unused = [name for name in target.native_ops if name not in device.operation_names]
+        return Emission(files, _costs(routed, pub), _notes(routed, pub, unused, effort))
 
     def run(
         self,
@@ -222,6 +223,8 @@ def _check_fits(circuit: Circuit, node: Node, target: Target) -> None:
             "that no readout depends on",
         )
     lacking = [name for name in _needed(circuit, node) if name not in target.native_ops]
+    if not target.data.get("mid_circuit_measurement", True) and _measures_inside(circuit, _read_qubits(_op(node))):
+        lacking.append("measurement in the middle of a circuit")
     if lacking:
         raise TargetError.of(
             "T0003",
@@ -237,6 +240,18 @@ def _needed(circuit: Circuit, node: Node) -> list[str]:
     if not isinstance(node.op, Expectation) and "measure" not in needed:
         needed.append("measure")
     return needed + (["if_else"] if (circuit.condition >= 0).any() else [])
+
+
+def _measures_inside(circuit: Circuit, read: Sequence[int]) -> bool:
+    """Whether a qubit is used or read after it was measured, or a condition waits for a bit."""
+    measured: set[int] = set()
+    silent = (OPCODES["measure"], OPCODES["barrier"])
+    for row in circuit.rows() if circuit.has_measurement else ():
+        if row.condition >= 0 or (row.opcode not in silent and measured.intersection(row.wires)):
+            return True
+        if row.opcode == OPCODES["measure"]:
+            measured.update(row.wires)
+    return bool(measured.intersection(read))
 
 
 def _unmeasured(circuit: Circuit, op: BitReadout) -> str | None:
@@ -296,7 +311,7 @@ def _costs(routed: routing.Routed, pub: Pub) -> Costs:
     return costs if fidelity is None else costs | {"predicted_fidelity": fidelity}
 
 
-def _notes(routed: routing.Routed, pub: Pub, dropped_rzz: bool, effort: str) -> tuple[str, ...]:
+def _notes(routed: routing.Routed, pub: Pub, unused: Sequence[str], effort: str) -> tuple[str, ...]:
     places = ", ".join(f"q[{k}] on {p}" for k, p in enumerate(routed.initial))
     notes = [
         f"placed on {pub.device}: {places}; simulation keeps the {len(routing.active_qubits(routed.circuit))} "
@@ -307,8 +322,9 @@ def _notes(routed: routing.Routed, pub: Pub, dropped_rzz: bool, effort: str) -> 
     broken = sorted({name for name, _, _, error in pub.calibration.operations if error is not None and error >= 1.0})
     if broken:
         notes.append(f"the calibration of {pub.device} gives {' and '.join(broken)} an error 1 on some of these qubits")
-    if dropped_rzz:
-        notes.append(f"rzz of {pub.device} is not used: it takes angles from 0 to pi/2, which bound angles may exceed")
+    if unused:
+        names = " and ".join(unused)
+        notes.append(f"{names} of {pub.device} is not used: it takes a range of angles that bound angles may exceed")
     return tuple(notes)
 
 

@@ -12,6 +12,7 @@ from qiskit import transpile
 from qiskit.circuit import (
     ClassicalRegister,
     Clbit,
+    Gate,
     IfElseOp,
     Instruction,
     Parameter,
@@ -21,10 +22,14 @@ from qiskit.circuit import (
     Qubit,
 )
 from qiskit.circuit.classical import expr
-from qiskit.circuit.library import CXGate, SwapGate, XGate
+from qiskit.circuit.library import CXGate, SwapGate, UnitaryGate, XGate
+from qiskit_aer import AerSimulator
 
 from ...bridges.qiskit import Symbol
 from .routing import SILENT, active_qubits, steps
+
+KNOWN = frozenset(AerSimulator(method="density_matrix").operation_names)
+"""What every method of the simulator that is used here runs itself."""
 
 
 class Expressions:
@@ -113,10 +118,17 @@ def _with_plain_angles(operation: Instruction, expressions: Expressions) -> Inst
                 block.append(_with_plain_angles(step.operation, expressions), step.qubits, step.clbits)
         return operation.replace_blocks(blocks)
     if not any(isinstance(value, ParameterExpression) for value in operation.params):
-        return operation
+        return _known(operation)
     plain = operation.to_mutable()
     plain.params = [expressions.replace(v) if isinstance(v, ParameterExpression) else v for v in operation.params]
     return plain
+
+
+def _known(operation: Instruction) -> Instruction:
+    """A gate without angles that the simulator lacks, such as iswap, as a matrix of that name."""
+    if operation.params or not isinstance(operation, Gate) or operation.name in KNOWN:
+        return operation
+    return UnitaryGate(operation.to_matrix(), label=operation.name)
 
 
 def native_basis_change(letters: str, native: Sequence[str]) -> QuantumCircuit:

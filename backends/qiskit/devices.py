@@ -1,14 +1,16 @@
-"""Quantum targets: the device snapshots of qiskit-ibm-runtime, and generic devices such as `line:8`.
+"""Quantum targets: device snapshots of qiskit-ibm-runtime, devices of other vendors, generic ones such as `line:8`.
 
-Listing them imports no SDK: the snapshots are found as folders of the installed package. Resolving one loads that one
-snapshot only.
+Listing them imports no SDK: the snapshots are found as folders of the installed package, the vendors' devices are the
+TOML files beside this one. Resolving a device loads that one only.
 """
 
 from __future__ import annotations
 
 import importlib.util
 import re
-from collections.abc import Callable
+import tomllib
+from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
@@ -41,9 +43,11 @@ FAMILIES: dict[str, Generic] = {
 
 
 def names() -> list[tuple[str, str]]:
-    """(name, summary) of every target: generic families first, then every installed snapshot by name."""
+    """(name, summary) of every target: generic families first, then other vendors' devices and every installed
+    snapshot by name."""
     generic = [(f.usage, f"{f.summary}; rz sx x cz, no calibration ({f.example})") for f in FAMILIES.values()]
-    return generic + [(f"fake_{folder.name}", _snapshot_summary(folder)) for folder in _snapshot_folders()]
+    vendors = [(name, table["summary"]) for name, (table, _) in vendor_tables().items()]
+    return generic + vendors + [(f"fake_{folder.name}", _snapshot_summary(folder)) for folder in _snapshot_folders()]
 
 
 def find(name: str) -> Target | None:
@@ -54,6 +58,10 @@ def find(name: str) -> Target | None:
     family, colon, argument = name.partition(":")
     if colon and family in FAMILIES:
         return _generic(name, family, argument)
+    if name in vendor_tables():
+        from .described import target_from_table
+
+        return target_from_table(*vendor_tables()[name])
     if not name.startswith("fake_"):
         return None
     need("qiskit", EXTRA)
@@ -63,20 +71,44 @@ def find(name: str) -> Target | None:
     return _snapshot(name)
 
 
-def from_backend(device: Any, name: str = "", summary: str = "") -> Target:
-    """A target made of any Qiskit BackendV2: a snapshot, a generic backend, or a user's own device."""
+@cache
+def vendor_tables() -> dict[str, tuple[dict[str, Any], Path]]:
+    """Name -> the table of every device that comes with qsc, and its file."""
+    files = sorted(Path(__file__).parent.glob("*.toml"))
+    return {path.stem: (tomllib.loads(path.read_text(encoding="utf-8")), path) for path in files}
+
+
+def from_backend(
+    device: Any,
+    name: str = "",
+    summary: str = "",
+    *,
+    ranges: Mapping[str, tuple[float, float]] | None = None,
+    limits: Mapping[str, float] | None = None,
+    data: Mapping[str, Any] | None = None,
+) -> Target:
+    """A target made of any Qiskit BackendV2: a snapshot, a generic backend, or a user's own device.
+
+    ranges: gate -> least and greatest angle in radians; IBM's where it is left out. limits, data: what is known beside
+    the qubits and couplings.
+    """
+    from ...bridges.devices import IBM_RANGES
+
     sdk = device.target
     name = name or device.name
     links = sorted({pair for gate in _two_qubit_gates(sdk) for pair in sdk[gate] if pair is not None})
     errors = {gate: value for gate in sorted(sdk.operation_names) if (value := _median_error(sdk, gate)) is not None}
+    own = {
+        gate: pair for gate, pair in (IBM_RANGES if ranges is None else ranges).items() if gate in sdk.operation_names
+    }
     return Target(
         name=name,
         kind="quantum",
         backend="qiskit",
         summary=summary or f"{sdk.num_qubits} qubits",
-        limits={"qubits": sdk.num_qubits},
+        limits={"qubits": sdk.num_qubits} | dict(limits or {}),
         native_ops=tuple(sorted(sdk.operation_names)),
-        data={"coupling": [list(pair) for pair in links], "median_errors": errors},
+        data={"coupling": [list(pair) for pair in links], "median_errors": errors, "angles": own} | dict(data or {}),
         device=device,
     )
 

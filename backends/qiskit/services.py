@@ -9,6 +9,7 @@ from math import inf
 from qiskit.transpiler import generate_preset_pass_manager
 from qiskit.transpiler.exceptions import TranspilerError
 
+from ...bridges.devices import constrained
 from ...bridges.qiskit import to_qiskit
 from ...bridges.qiskit_reading import final_permutation, from_qiskit
 from ...bridges.services import Candidate
@@ -47,11 +48,12 @@ class QiskitServices:
 
         Equal circuits are routed once.
         """
-        device = self._target.device.target
         key = (circuit.canonical(), tuple(observed), effort, seed)
         if key not in self._scores:
             try:
-                routed = routing.route(to_qiskit(circuit).circuit, device, seed, observed, SCORE_EFFORT[effort])
+                logical = to_qiskit(circuit).circuit
+                device = constrained(self._target.device.target, logical, self._target.data.get("angles", {}))
+                routed = routing.route(logical, device, seed, observed, SCORE_EFFORT[effort])
                 self._scores[key] = tuple(map(float, routing.rank(routed)))
             except TranspilerError:
                 self._scores[key] = (inf, inf, inf, inf)

@@ -280,7 +280,9 @@ class Runner:
             yield simulator.run(circuit, **shifted).result().data(0)
 
     def _noise(self, circuit: QuantumCircuit) -> NoiseModel:
-        kinds = {step.operation.name: step.operation for step, _ in steps(circuit)}
+        # A matrix stands for the gate that it is labelled with.
+        operations = [step.operation for step, _ in steps(circuit)]
+        kinds = {(o.label if o.name == "unitary" else o.name): o for o in operations}
         return noise_model(self.pub.calibration, {"measure": Measure()} | kinds, self.compact.position)
 
     def _count(self, settings: int, shots: int | None = None) -> None:

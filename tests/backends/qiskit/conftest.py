@@ -8,8 +8,9 @@ from functools import cached_property
 
 import numpy as np
 import pytest
+from qiskit.circuit import QuantumCircuit
 from qsc.backends.base import Emission, RunOptions
-from qsc.backends.qiskit.backend import QiskitBackend
+from qsc.backends.qiskit.backend import QiskitBackend, load
 from qsc.backends.qiskit.devices import find
 from qsc.ir import DYNAMIC, AngleInput, Circuit, CircuitEditor, GraphBuilder, Module, Type
 from qsc.ir.angles import make_row
@@ -104,6 +105,10 @@ class Job:
     def reference(self, values: np.ndarray) -> np.ndarray:
         """What the interpreter says, in float64."""
         return evaluate_graph(self.launch.body, self.module, self.split(values), precision="f64")[0].numpy()
+
+    def backend_circuit(self) -> QuantumCircuit:
+        """The emitted circuit."""
+        return load(self.emission.files)[0]
 
     @property
     def standard_errors(self) -> np.ndarray:

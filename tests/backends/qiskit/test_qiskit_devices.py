@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ def test_every_snapshot_of_the_provider_is_listed():
     assert {name for name in listed if name.startswith("fake_")} == known
     assert len(known) >= 60
     assert listed[:4] == ["line:N", "grid:RxC", "heavy-hex:D", "all:N"]
+    assert set(devices.vendor_tables()) < set(listed)
     assert ("fake_torino", "133 qubits, calibration snapshot of an IBM device") in devices.names()
 
 
@@ -88,6 +90,84 @@ def test_a_described_device():
     assert target.data["median_errors"] == {"cz": 0.01, "measure": 0.02}
     assert target.data["coupling"] == [[0, 1], [1, 0], [1, 2], [2, 1]]
     assert target_from_table(TABLE, Path("chips/c.toml")).name == "c"
+
+
+FULL = """name = "mine"
+backend = "qiskit"
+qubits = 3
+basis = ["rz", "sx", "x", "cz", "rzz"]
+coupling = [[0, 1], [1, 2]]
+directed = true
+control_flow = ["if_else"]
+reset = false
+mid_circuit_measurement = false
+classical_bits = 8
+two_qubit_error = 0.01
+readout_error = 0.02
+t1 = [1.0e-4, 2.0e-4, 3.0e-4]
+
+[angles]
+rzz = [0.0, 1.5]
+
+[[calibration]]
+gate = "cz"
+qubits = [1, 2]
+error = 0.03
+duration = 7.0e-8
+
+[[calibration]]
+gate = "measure"
+qubits = [2]
+error = 0.1
+"""
+
+
+def test_every_figure_of_a_described_device():
+    target = target_from_table(tomllib.loads(FULL), Path("mine.toml"))
+    sdk = target.device.target
+    assert target.limits == {"qubits": 3, "classical_bits": 8}
+    assert target.data["coupling"] == [[0, 1], [1, 2]]
+    assert target.data["angles"] == {"rzz": (0.0, 1.5)}
+    assert not target.data["mid_circuit_measurement"]
+    assert "if_else" in target.native_ops
+    assert not {"for_loop", "reset"} & set(target.native_ops)
+    assert {pair: p.error for pair, p in sdk["cz"].items()} == {(0, 1): 0.01, (1, 2): 0.03}
+    assert sdk["cz"][(1, 2)].duration == 7e-8
+    assert [sdk["measure"][(q,)].error for q in range(3)] == [0.02, 0.02, 0.1]
+    assert [p.t1 for p in sdk.qubit_properties] == [1e-4, 2e-4, 3e-4]
+
+
+def test_figures_hold_both_ways_unless_directed():
+    table = tomllib.loads(FULL) | {"directed": False}
+    sdk = target_from_table(table, Path("mine.toml")).device.target
+    assert [sdk["cz"][pair].error for pair in ((0, 1), (1, 0), (1, 2), (2, 1))] == [0.01, 0.01, 0.03, 0.03]
+
+
+WRONG = {
+    "qubits = 3": "qubits = 0",
+    'basis = ["rz", "sx", "x", "cz", "rzz"]': 'basis = ["rz", "ccx"]',
+    "coupling = [[0, 1], [1, 2]]": "coupling = [[0, 3]]",
+    'control_flow = ["if_else"]': 'control_flow = ["goto"]',
+    "t1 = [1.0e-4, 2.0e-4, 3.0e-4]": "t1 = [1.0e-4]",
+    "rzz = [0.0, 1.5]": "rzz = [1.5, 0.0]",
+    'gate = "measure"': 'gate = "mesure"',
+    "qubits = [1, 2]": "qubits = [2, 1]",
+    "error = 0.1": "error = 1.5",
+    "classical_bits = 8": "clasical_bits = 8",
+}
+
+
+def test_a_wrong_table_names_the_line(tmp_path, monkeypatch, golden):
+    monkeypatch.chdir(tmp_path)
+    faults = []
+    for right, wrong in WRONG.items():
+        text = FULL.replace(right, wrong)
+        Path("mine.toml").write_text(text)
+        with pytest.raises(InputError) as caught:
+            target_from_table(tomllib.loads(text), Path("mine.toml"))
+        assert f"mine.toml:{1 + text[: text.index(wrong)].count(chr(10))}" in str(caught.value)
+        faults.append(str(caught.value))
+    golden("described_lines.err", "\n\n".join(faults) + "\n")
 
 
 def test_a_wrong_description_names_every_fault(golden):
