@@ -7,7 +7,7 @@ axes do not matter.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -17,9 +17,9 @@ from ...ir.circuit import GateRow
 from ...ir.gates import OPCODES
 from .base import Context, Contract, Pass
 from .rewrites import readouts, relabelled
-from .row_walks import lettered
+from .row_walks import Runs, wire_runs
 
-_CX, _CZ, _S, _SWAP, _ISWAP, _BARRIER = (OPCODES[n] for n in ("cx", "cz", "s", "swap", "iswap", "barrier"))
+_CX, _CZ, _S, _SWAP, _ISWAP = (OPCODES[n] for n in ("cx", "cz", "s", "swap", "iswap"))
 _MOST_SWEEPS = 8
 
 
@@ -43,10 +43,9 @@ class RelabelSwaps(Pass):
         return relabelled(module.with_(circuits=circuits), places) if places else module
 
     def _report(self, before: Circuit, after: Circuit, context: Context) -> None:
-        old, new = before.costs(), after.costs()
-        pairs = old["two_qubit_gates"] - new["two_qubit_gates"]
+        pairs = int((np.diff(before.wire_ptr) >= 2).sum() - (np.diff(after.wire_ptr) >= 2).sum())
         message = f"circuit {before.name}: swaps are taken out by renaming qubits; {pairs} two-qubit gates fewer"
-        context.remark(self, message, before.place, gates=old["gates"] - new["gates"], two_qubit_gates=pairs)
+        context.remark(self, message, before.place, gates=len(before) - len(after), two_qubit_gates=pairs)
 
 
 def without_swaps(circuit: Circuit) -> tuple[Circuit, list[int]]:
@@ -54,14 +53,15 @@ def without_swaps(circuit: Circuit) -> tuple[Circuit, list[int]]:
     where = list(range(circuit.num_qubits))
     if not _may_hold_swaps(circuit):
         return circuit, where
-    for _ in range(_MOST_SWEEPS):
-        sweep = _Sweep(circuit)
-        if not sweep.run():
+    circuit = _without_iswaps(circuit)
+    for sweep in range(_MOST_SWEEPS):
+        edit = _Edit(circuit)
+        edit.take_swaps()
+        edit.take_pairs(wire_runs(circuit), cancel=sweep > 0)
+        if edit.keep.all():
             break
-        circuit, moved = sweep.result()
+        circuit, moved = edit.result()
         where = [moved[q] for q in where]
-        if not sweep.met:
-            break
     return circuit, where
 
 
@@ -75,106 +75,96 @@ def _may_hold_swaps(circuit: Circuit) -> bool:
     return bool(np.isin(controls * width + targets, targets * width + controls).any())
 
 
-@dataclass(slots=True)
-class _Run:
-    """The newest run of gates on a wire that share a letter, and the run before it; `last` is the last gate of each."""
+def _without_iswaps(circuit: Circuit) -> Circuit:
+    """Every free iswap as s on both qubits, cz and a swap."""
+    if not ((circuit.opcode == _ISWAP) & (circuit.condition < 0)).any():
+        return circuit
+    rows: list[GateRow] = []
+    for row in circuit.rows():
+        if row.opcode != _ISWAP or row.condition >= 0:
+            rows.append(row)
+            continue
+        rows += (row._replace(opcode=_S, wires=(w,)) for w in row.wires)
+        rows += (row._replace(opcode=_CZ), row._replace(opcode=_SWAP))
+    return circuit.with_rows(rows)
 
-    number: int = 0
-    letter: str = ""
-    last: int = -1
-    number_before: int = -1
-    last_before: int = -1
 
-
-class _Sweep:
-    """One pass over the gates: which of them go, which change, and after which of them two wires change places."""
+class _Edit:
+    """Which gates stay, their wires, and after which of them two wires change places."""
 
     def __init__(self, circuit: Circuit) -> None:
         self.circuit = circuit
-        self.rows = circuit.rows()
-        self.runs = [_Run() for _ in range(circuit.num_qubits)]
-        self.next_number = 1
-        self.latest: dict[tuple[int, ...], tuple[int, int, int]] = {}
-        self.new: dict[int, tuple[GateRow, ...]] = {}
-        self.swapped: dict[int, tuple[int, ...]] = {}
-        self.met = False  # whether two gates met: then others may meet in the next sweep
+        self.keep = np.ones(len(circuit), bool)
+        self.wires = circuit.wires.copy()
+        self.location = circuit.location.copy()
+        self.swapped: list[int] = []
+        self.free = circuit.condition < 0
 
-    def run(self) -> bool:
-        """Whether there is anything to do."""
-        for k, row in enumerate(self.rows):
-            plain = row.condition < 0
-            if plain and row.opcode == _CX and self._meets(k, row):
-                self.met = True
+    def take_swaps(self) -> None:
+        """Take out the gates that are swaps."""
+        found = np.flatnonzero((self.circuit.opcode == _SWAP) & self.free)
+        self.keep[found] = False
+        self.swapped += found.tolist()
+
+    def take_pairs(self, runs: Runs, cancel: bool) -> None:
+        """Take out one of two cx the other way round that meet; with `cancel`, both of two equal ones that meet.
+
+        Gate i meets a later gate j where their runs follow each other on both wires, and either nothing else of the
+        run of j comes before it (then i can move to it), or nothing else of the run of i behind (then j can move).
+        """
+        rows = np.flatnonzero((self.circuit.opcode == _CX) & self.free)
+        at = np.searchsorted(runs.row, rows)
+        control, target = runs.run[at], runs.run[at + 1]
+        both_first, both_last = (end[at] & end[at + 1] for end in (runs.first, runs.last))
+        if cancel:
+            self._cancel(rows, control, target)
+        size = int(runs.run.max(initial=0)) + 2
+        behind, before = (control + 1) * size + target + 1, target * size + control
+        earlier = dict(zip(behind.tolist(), range(len(rows)), strict=True)) if np.isin(behind, before).any() else {}
+        busy = [-1] * self.circuit.num_qubits
+        for k in np.flatnonzero(np.isin(before, behind)).tolist():
+            i, j = earlier[int(before[k])], k
+            a, b = (int(w) for w in runs.wire[at[i] : at[i] + 2])
+            if runs.wire[at[j]] != b or runs.wire[at[j] + 1] != a or rows[i] <= max(busy[a], busy[b]):
                 continue
-            if plain and row.opcode in (_SWAP, _ISWAP):
-                self._swap(k, row)
-            self._place(k, row)
-        return bool(self.new)
+            if not (both_first[j] or both_last[i]) or not (self.keep[rows[i]] and self.keep[rows[j]]):
+                continue
+            busy[a] = busy[b] = int(rows[j])
+            self._join(int(rows[i]), int(rows[j]), bool(both_first[j]))
 
-    def _swap(self, k: int, row: GateRow) -> None:
-        self.swapped[k] = row.wires
-        turns = (row._replace(opcode=_S, wires=(w,)) for w in row.wires)
-        self.new[k] = (*turns, row._replace(opcode=_CZ)) if row.opcode == _ISWAP else ()
-
-    def _place(self, k: int, row: GateRow) -> None:
-        wires, axes = lettered(self.circuit, row)
-        if row.opcode == _BARRIER:
-            wires = wires or tuple(range(self.circuit.num_qubits))
-            axes = "-" * len(wires)
-        for wire, letter in zip(wires, axes, strict=True):
-            run = self.runs[wire]
-            if run.letter != letter or letter == "-":
-                self._start(run, letter)
-            run.last = k
-        if row.opcode == _CX and row.condition < 0:
-            control, target = wires
-            self.latest[wires] = (k, self.runs[control].number, self.runs[target].number)
-
-    def _start(self, run: _Run, letter: str) -> None:
-        run.number_before, run.last_before = run.number, run.last
-        run.number, run.letter, run.last = self.next_number, letter, -1
-        self.next_number += 1
-
-    def _meets(self, k: int, row: GateRow) -> bool:
-        """Whether gate k, a cx, meets an earlier one on the same wires; both are dealt with then."""
-        b, a = row.wires
-        i, run_b, run_a = self.latest.get((b, a), (-1, -1, -1))
-        if i >= 0 and self.runs[a].number == run_a and self.runs[b].number == run_b:
-            self.new[i] = self.new[k] = ()
-            del self.latest[b, a]
-            return True
-        i, run_a, run_b = self.latest.get((a, b), (-1, -1, -1))
-        if i < 0:
-            return False
-        if self.runs[a].number == run_a and self.runs[b].number == run_b:
-            self.new[i], self.new[k] = (), (row._replace(location=self.rows[i].location),)
-            self.swapped[k] = row.wires
-        elif self._reaches(i, run_a, a, "X") and self._reaches(i, run_b, b, "Z"):
-            self.new[i], self.new[k] = (self.rows[i]._replace(wires=row.wires),), ()
-            self.swapped[i] = row.wires
+    def _join(self, i: int, j: int, at_j: bool) -> None:
+        """cx(a, b) in row i and cx(b, a) in row j: cx(b, a) and a swap, in the place of one of them."""
+        start = self.circuit.wire_ptr
+        if at_j:
+            self.location[j] = self.location[i]
         else:
-            return False
-        del self.latest[a, b]
-        for wire, number in ((a, run_a), (b, run_b)):
-            if self.runs[wire].number == number:
-                self._start(self.runs[wire], "")
-            self.runs[wire].number_before = -1
-        return True
+            self.wires[start[i] : start[i] + 2] = self.wires[start[j] : start[j] + 2]
+        self.keep[i if at_j else j] = False
+        self.swapped.append(j if at_j else i)
 
-    def _reaches(self, i: int, number: int, wire: int, letter: str) -> bool:
-        """Whether all gates on a wire behind gate i, which is in run `number`, share `letter`."""
-        run = self.runs[wire]
-        if run.number == number:
-            return run.last == i
-        return run.letter == letter and run.number_before == number and run.last_before == i
+    def _cancel(self, rows: np.ndarray, control: np.ndarray, target: np.ndarray) -> None:
+        """Two equal cx in the same runs undo each other."""
+        order = np.lexsort((rows, target, control))
+        waiting: tuple[int, int, int] | None = None
+        for k in order.tolist():
+            key = (int(control[k]), int(target[k]))
+            if waiting is not None and waiting[:2] == key:
+                self.keep[[waiting[2], rows[k]]] = False
+                waiting = None
+            else:
+                waiting = (*key, int(rows[k]))
 
     def result(self) -> tuple[Circuit, list[int]]:
         """The circuit with renamed wires, and where each wire is at the end."""
-        at = list(range(self.circuit.num_qubits))
-        rows: list[GateRow] = []
-        for k, old in enumerate(self.rows):
-            rows += [row._replace(wires=tuple([at[w] for w in row.wires])) for row in self.new.get(k, (old,))]
-            if k in self.swapped:
-                a, b = self.swapped[k]
-                at[a], at[b] = at[b], at[a]
-        return self.circuit.with_rows(rows).compacted(), at
+        circuit = self.circuit
+        at = np.arange(circuit.num_qubits, dtype=np.int32)
+        wires, start = self.wires.copy(), 0
+        for row in sorted(self.swapped):
+            first, stop = int(circuit.wire_ptr[row]), int(circuit.wire_ptr[row + 1])
+            wires[start:stop] = at[self.wires[start:stop]]
+            pair = self.wires[first:stop]
+            at[pair] = at[pair[::-1]]
+            start = stop
+        wires[start:] = at[self.wires[start:]]
+        changed = replace(circuit, wires=wires, location=self.location)
+        return changed.select(self.keep).compacted(), at.tolist()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
@@ -10,10 +11,13 @@ import numpy as np
 from ...ir import Circuit
 from ...ir.angles import Row
 from ...ir.circuit import GateRow, split_groups
-from ...ir.gates import OPCODES
+from ...ir.gates import GATES, OPCODES
 
 _CHUNK = 1024
 _PAULI = OPCODES["pauli"]
+_LETTER_CODES = {"-": 0, "X": 1, "Y": 2, "Z": 3, "I": 4}
+_MOST_AXES = max(len(gate.axes) for gate in GATES) + 1
+_LETTER_TABLE = np.array([[_LETTER_CODES[a] for a in gate.axes.ljust(_MOST_AXES, "-")] for gate in GATES], np.int8)
 
 
 def rows_between(circuit: Circuit, start: int, stop: int) -> list[GateRow]:
@@ -57,6 +61,54 @@ def lettered(circuit: Circuit, row: GateRow) -> tuple[tuple[int, ...], str]:
     letters = circuit.payloads[row.payload]
     pairs = [(w, p) for w, p in zip(row.wires, letters, strict=True) if p != "I"]
     return tuple(w for w, _ in pairs), "".join(p for _, p in pairs)
+
+
+@dataclass(frozen=True)
+class Runs:
+    """The gates of every wire in runs that share a Pauli letter there: the gates of a run commute on that wire.
+
+    One entry a wire of a row, in the order of the rows; `row` and `wire` say which. run: its number; the runs of a wire
+    are numbered in order. first, last: whether the entry is at that end of its run.
+    """
+
+    row: np.ndarray
+    wire: np.ndarray
+    run: np.ndarray
+    first: np.ndarray
+    last: np.ndarray
+
+
+def wire_runs(circuit: Circuit) -> Runs:
+    """The runs of a circuit's qubits. A gate without a letter on a wire is a run of its own there."""
+    row = np.repeat(np.arange(len(circuit)), np.diff(circuit.wire_ptr))
+    place = np.arange(len(row)) - circuit.wire_ptr[row]
+    wire = circuit.wires
+    letter = _LETTER_TABLE[circuit.opcode[row], np.minimum(place, _LETTER_TABLE.shape[1] - 1)]
+    products = np.flatnonzero(circuit.opcode[row] == _PAULI)
+    if len(products):
+        payloads = circuit.payload[row[products]].tolist()
+        found = [circuit.payloads[p][k] for p, k in zip(payloads, place[products].tolist(), strict=True)]
+        letter[products] = [_LETTER_CODES[p] for p in found]
+    everywhere = np.flatnonzero((circuit.opcode == OPCODES["barrier"]) & (np.diff(circuit.wire_ptr) == 0))
+    if len(everywhere):
+        width = circuit.num_qubits
+        row = np.concatenate([row, np.repeat(everywhere, width)])
+        wire = np.concatenate([wire, np.tile(np.arange(width), len(everywhere))])
+        letter = np.concatenate([letter, np.zeros(len(everywhere) * width, np.int8)])
+        order = np.argsort(row, kind="stable")
+        row, wire, letter = row[order], wire[order], letter[order]
+    if len(products):
+        acts = letter != _LETTER_CODES["I"]
+        row, wire, letter = row[acts], wire[acts], letter[acts]
+    order = np.argsort(wire, kind="stable")
+    sorted_wire, sorted_letter = wire[order], letter[order]
+    starts = np.ones(len(order), bool)
+    starts[1:] = (np.diff(sorted_wire) != 0) | (np.diff(sorted_letter) != 0) | (sorted_letter[1:] == 0)
+    ends = np.ones(len(order), bool)
+    ends[:-1] = starts[1:]
+    run, first, last = np.empty(len(order), np.int64), np.empty(len(order), bool), np.empty(len(order), bool)
+    run[order], first[order], last[order] = np.cumsum(starts), starts, ends
+    return Runs(row, wire, run, first, last)
 
 
 def quarter_turns(rows: Iterable[Row]) -> tuple[Fraction, ...] | None:
