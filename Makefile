@@ -1,6 +1,7 @@
 # make demo   set everything up, compile the example and run it on real data
 # make test   set everything up, lint, type-check, run every test
 # make bench  set everything up and print the benchmarks
+# make systems   run the published systems of examples/, write docs/systems.md (QSC_DATA=DIR for data not in the tree)
 # make docs   rewrite the parts of the docs that are made from the code
 
 PYTHON ?= python3.11
@@ -10,7 +11,7 @@ export PYRIGHT_PYTHON_CACHE_DIR := $(abspath $(VENV))/pyright
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint bench docs setup system clean
+.PHONY: demo test lint bench docs systems setup system clean
 
 setup: $(VENV)/installed system
 
@@ -43,6 +44,9 @@ bench: setup
 
 docs: setup
 	$(BIN)/python tools/make_docs.py
+
+systems: setup
+	$(BIN)/python tools/run_systems.py
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info
