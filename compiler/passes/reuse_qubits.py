@@ -8,7 +8,7 @@ qubit starts on it. So the readouts of such a circuit read classical bits. The o
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
@@ -33,6 +33,7 @@ from .rewrites import readouts
 _BARRIER, _MEASURE, _RESET = (OPCODES[n] for n in ("barrier", "measure", "reset"))
 _TO_Z = {"X": ("h",), "Y": ("sdg", "h"), "Z": ()}
 """Letter -> the gates after which a measurement of Z measures it."""
+_PLAIN = (Expectation, Probabilities, Samples, BitExpectation, BitProbabilities, BitSamples)
 
 
 @dataclass(frozen=True)
@@ -93,15 +94,23 @@ def _lacking(context: Context) -> str:
     return f"{context.target.name} has no {' and no '.join(lacking)}" if lacking else ""
 
 
-def _unreadable(nodes: Iterable[Node]) -> str:
+def unusual(nodes: Iterable[Node]) -> str:
+    """The name of a readout that is more than a choice of qubits, bits and observables; empty where there is none."""
+    return next((n.op.mnemonic for n in nodes if type(n.op) not in _PLAIN), "")
+
+
+def _unreadable(nodes: Sequence[Node]) -> str:
+    if unusual(nodes):
+        return f"{unusual(nodes)} reads it"
     known: dict[int, str] = {}
-    for letter, qubit in _letters(nodes):
+    for letter, qubit in read_letters(nodes):
         if known.setdefault(qubit, letter) != letter:
             return f"qubit {qubit} is read both in {known[qubit]} and in {letter}"
     return ""
 
 
-def _letters(nodes: Iterable[Node]) -> Iterable[tuple[str, int]]:
+def read_letters(nodes: Iterable[Node]) -> Iterator[tuple[str, int]]:
+    """(letter, qubit) of everything that readouts read from qubits, with repeats."""
     for node in nodes:
         if isinstance(node.op, Expectation):
             yield from (factor for o in node.op.observables for term, _ in o.terms for factor in term)
@@ -111,7 +120,7 @@ def _letters(nodes: Iterable[Node]) -> Iterable[tuple[str, int]]:
 
 def letters_of(nodes: Iterable[Node]) -> dict[int, str]:
     """Qubit -> the letter in which the readouts read it, by rising qubit; one letter each is taken for granted."""
-    return dict(sorted((qubit, letter) for letter, qubit in _letters(nodes)))
+    return dict(sorted((qubit, letter) for letter, qubit in read_letters(nodes)))
 
 
 def reused(

@@ -30,6 +30,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "measure-controls": {"feed_forward": True},
     "split-readouts": {"max_circuits": 4},
     "prune-angles": {"bound": 0.05},
+    "mitigate": {"zne": "1,3"},
 }
 """What makes a pass that is off by default do its work."""
 
