@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
@@ -14,6 +14,8 @@ from ...ir.circuit import GateRow, split_groups
 from ...ir.gates import GATES, OPCODES
 
 _CHUNK = 1024
+_POINTERS = ("wire_ptr", "angle_ptr", "clbit_ptr")
+_PLAIN_COLUMNS = ("opcode", "wires", "angle_rows", "clbits", "payload", "condition", "location")
 _PAULI = OPCODES["pauli"]
 _LETTER_CODES = {"-": 0, "X": 1, "Y": 2, "Z": 3, "I": 4}
 _MOST_AXES = max(len(gate.axes) for gate in GATES) + 1
@@ -45,6 +47,24 @@ def rows_from_end(circuit: Circuit) -> Iterator[tuple[int, GateRow]]:
     for stop in range(len(circuit), 0, -_CHUNK):
         start = max(stop - _CHUNK, 0)
         yield from zip(range(stop - 1, start - 1, -1), reversed(rows_between(circuit, start, stop)), strict=True)
+
+
+def with_start(circuit: Circuit, changed: Mapping[int, GateRow], keep: np.ndarray) -> Circuit:
+    """The circuit with other rows `changed` and without those that `keep` leaves out.
+
+    Only the rows up to the last one of `changed` are taken apart.
+    """
+    if not changed:
+        return circuit.select(keep)
+    stop = max(changed) + 1
+    rows = enumerate(rows_between(circuit, 0, stop))
+    head = circuit.with_rows([changed.get(k, row) for k, row in rows if keep[k]])
+    rest = circuit.select(keep & (np.arange(len(circuit)) >= stop))
+    columns = {name: np.concatenate([getattr(head, name), getattr(rest, name)]) for name in _PLAIN_COLUMNS}
+    for ptr in _POINTERS:
+        ends = getattr(head, ptr)
+        columns[ptr] = np.concatenate([ends, getattr(rest, ptr)[1:] + ends[-1]])
+    return replace(circuit, **columns)
 
 
 def used_wires(circuit: Circuit) -> int:

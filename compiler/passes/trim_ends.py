@@ -24,7 +24,7 @@ from ...ir.ops.quantum import CircuitOp
 from ..synthesis.known_states import LETTERS, UNKNOWN, ZERO, applied, rest_of
 from .base import Context, Contract, Pass
 from .rewrites import readouts
-from .row_walks import quarter_turns, rows_from_start
+from .row_walks import quarter_turns, rows_from_start, with_start
 
 _PAULI, _SWAP, _BARRIER, _MEASURE, _RESET = (OPCODES[n] for n in ("pauli", "swap", "barrier", "measure", "reset"))
 _ROTATIONS = {"X": OPCODES["rx"], "Y": OPCODES["ry"], "Z": OPCODES["rz"]}
@@ -115,7 +115,7 @@ class _Walk:
     def __init__(self, circuit: Circuit) -> None:
         self.circuit = circuit
         self.states = [UNKNOWN] * circuit.num_qubits
-        for wire in np.unique(circuit.wires).tolist():
+        for wire in np.flatnonzero(np.bincount(circuit.wires, minlength=1)).tolist():
             self.states[wire] = ZERO
         self.new: dict[int, GateRow | None] = {}
         self.phase: Row = ZERO_ROW
@@ -260,15 +260,14 @@ class _Walk:
             self.new[k] = None
         if not self.new:
             return circuit
-        rows: list[GateRow] = []
-        for k, row in enumerate(circuit.rows()):
-            left = self.new.get(k, row)
-            if left is not None:
-                rows.append(left)
+        keep = np.ones(len(circuit), bool)
+        keep[[k for k, row in self.new.items() if row is None]] = False
+        changed = {k: row for k, row in self.new.items() if row is not None}
         known = self.rows or circuit.angles.rows()
         phase = add_rows(self.phase, known[circuit.phase]) if circuit.phase >= 0 else self.phase
         table = AngleTable.from_rows([*known, _in_one_turn(phase)])
-        return replace(circuit, payloads=tuple(self.payloads)).with_rows(rows, table, len(known)).compacted()
+        circuit = replace(circuit, payloads=tuple(self.payloads), angles=table, phase=len(known))
+        return with_start(circuit, changed, keep).compacted()
 
 
 def _in_one_turn(phase: Row) -> Row:
