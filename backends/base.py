@@ -35,13 +35,16 @@ class RunOptions:
     """How to execute.
 
     shots: None for exact values. noise: the device's own noise model. importer: run the artifact by another framework
-    that the backend knows by this name, instead of by its own simulator.
+    that the backend knows by this name, instead of by its own simulator. device: something of the user's own to run
+    on, in place of the backend's own simulator. target_error: the standard error that an estimator is asked for.
     """
 
     shots: int | None = None
     noise: bool = False
     seed: int = 0
     importer: str | None = None
+    device: Any = None
+    target_error: float | None = None
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,8 @@ class Pub:
     coefficient * variable. kind: "expectation", "probabilities", "samples" or "bit_expectation". observables: on
     physical qubits, for "bit_expectation" on the bits of the register `readout`. measured: physical qubit of each read
     bit, in the register `readout`. initial, final: physical qubit of each logical qubit before and after the circuit.
+    scales, twirls, correct_readout: of a mitigated expectation, whose circuits lie beside the emitted one; no scales
+    for any other.
     """
 
     circuit: str
@@ -66,6 +68,9 @@ class Pub:
     final: tuple[int, ...] = ()
     native: tuple[str, ...] = ()
     calibration: Calibration = Calibration()
+    scales: tuple[int, ...] = ()
+    twirls: int = 0
+    correct_readout: bool = False
 
     def to_bytes(self) -> bytes:
         """The JSON text, one key a line."""

@@ -30,6 +30,9 @@ MOST_BINDINGS = 4096
 MOST_EXECUTIONS = 10_000_000
 """Most bindings times shots in one job, the limit of IBM's service for samplers; beyond it there are several jobs."""
 
+MOST_BITS = 1 << 22
+"""About how many measured bits are unpacked at a time."""
+
 USUAL_SHOTS = 4096
 """The number of shots that a sampler is taken to draw where none is asked for, when jobs are parted."""
 
@@ -127,20 +130,24 @@ def estimator_pubs(
 
 def estimate(
     primitive: BaseEstimatorV2,
-    circuit: QuantumCircuit,
+    circuits: Sequence[QuantumCircuit],
     names: Sequence[str],
     values: np.ndarray,
     observables: ObservablesArray,
     precision: float | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(values, standard errors), each (rows, max(n, k)) for arguments as `estimator_pubs` takes them, from one job."""
-    pubs = estimator_pubs(circuit, names, values, observables, precision)
-    results: Any = primitive.run(pubs).result()
+    """(values, standard errors) of every circuit, each (circuits, rows, max(n, k)), from one job.
+
+    Bindings (rows, n, parameters) and observables as `estimator_pubs` takes them.
+    """
+    pubs = [estimator_pubs(circuit, names, values, observables, precision) for circuit in circuits]
+    results: Any = iter(primitive.run([pub for group in pubs for pub in group]).result())
     wide = (len(values), max(values.shape[1], observables.shape[-1]))
-    found = []
-    for key in ("evs", "stds"):
-        parts = [np.atleast_2d(np.asarray(result.data[key], np.float64)) for result in results]
-        found.append(np.broadcast_to(np.concatenate(parts), wide))
+    found = np.zeros((2, len(circuits), *wide))
+    for k, group in enumerate(pubs):
+        data = [next(results).data for _ in group]
+        for at, key in enumerate(("evs", "stds")):
+            found[at, k] = np.concatenate([np.atleast_2d(np.asarray(d[key], np.float64)) for d in data])
     return found[0], found[1]
 
 
@@ -182,8 +189,14 @@ def _sampled(
     results: Any = primitive.run([pub for _, _, pub in pending]).result() if pending else []
     for (k, rows, _), result in zip(pending, results, strict=True):
         measured: BitArray = result.data[READOUT]
-        bits = measured.to_bool_array(order="little")
-        yield k, rows, np.broadcast_to(bits, (rows.stop - rows.start, *bits.shape[-2:]))
+        if not measured.shape:
+            bits = measured.to_bool_array(order="little")
+            yield k, rows, np.broadcast_to(bits, (rows.stop - rows.start, *bits.shape))
+            continue
+        step = max(1, MOST_BITS // max(1, measured.num_shots * measured.num_bits))
+        for part in _parts(rows.stop - rows.start, step):
+            found = slice(rows.start + part.start, rows.start + part.stop)
+            yield k, found, measured[part].to_bool_array(order="little")
 
 
 def _used(circuit: QuantumCircuit, names: Sequence[str]) -> list[int]:

@@ -16,6 +16,7 @@ from ..ir.ops import Launch, Readout
 from ..ir.types import DYNAMIC, Type
 from . import registry, storage
 from .environment import naming_extras
+from .error_bars import Measurements, carried
 from .inputs import check_arrays
 
 if TYPE_CHECKING:
@@ -38,6 +39,9 @@ class Bundle:
     files: dict[str, bytes]
     run_counts: dict[str, float] = field(default_factory=dict)
     """What the last run counted: executions, shots, spikes, ..."""
+    standard_errors: list[np.ndarray | None] = field(default_factory=list)
+    """The standard error of every number of the last run, an array an output; None where it is not known: see
+    `outputs`."""
 
     # What it holds
 
@@ -92,25 +96,34 @@ class Bundle:
         seed: int = 0,
         precision: str | None = "auto",
         importer: str | None = None,
+        backend: Any = None,
+        target_error: float | None = None,
     ) -> list[np.ndarray]:
         """Every output for a batch of inputs (arrays or tensors of the declared shapes), as numpy arrays.
 
         shots: None for exact values. noise: the device's own noise. precision: "f64" computes every float of the host
         program in float64, None as declared, "auto" in float64 unless the model spikes. importer: another framework
-        that runs the artifacts, where the backend knows one.
+        that runs the artifacts, where the backend knows one. backend: something of your own that circuits run on in
+        place of the simulator: a V2 estimator or sampler, a Qiskit BackendV2, or a service, session or batch of
+        qiskit-ibm-runtime; a batch of inputs is one PUB a circuit and measurement setting. target_error: the standard
+        error that an estimator is asked for, 1/sqrt(shots) where left out.
+
+        Afterwards `standard_errors` holds the standard errors, where shots were drawn and something was measured: those
+        of the measured values, carried through the host program to first order, as if measured values were independent.
         Raises InputError where the inputs do not fit, MissingError where the backend's SDK or program is not there.
         """
         arrays = check_arrays(inputs, self.program.graph.inputs)
-        self._check_options(shots, noise, importer)
+        self._check_options(shots, noise, importer, backend)
         with naming_extras():
-            return self._run(arrays, RunOptions(shots, noise, seed, importer), precision)
+            return self._run(arrays, RunOptions(shots, noise, seed, importer, backend, target_error), precision)
 
     def _run(self, arrays: list[np.ndarray], options: RunOptions, precision: str | None) -> list[np.ndarray]:
         types = [v.type for v in self.program.graph.inputs]
         rows = next((a.shape[_batch_axis(t)] for a, t in zip(arrays, types, strict=True) if t.batched), None)
         self.run_counts = {}
         if rows is None:
-            return self._run_chunk(arrays, options, precision)
+            outputs, self.standard_errors = self._run_chunk(arrays, options, precision)
+            return outputs
         step = self._chunk_rows()
         chunks = [
             self._run_chunk(
@@ -120,10 +133,10 @@ class Bundle:
             )
             for at in range(0, max(rows, 1), step)
         ]
-        return [
-            np.concatenate(parts, axis=_batch_axis(value.type))
-            for parts, value in zip(zip(*chunks, strict=True), self.program.graph.outputs, strict=True)
-        ]
+        axes = [_batch_axis(value.type) for value in self.program.graph.outputs]
+        self.standard_errors = _joined([errors for _, errors in chunks], axes)
+        outputs = zip(*(outputs for outputs, _ in chunks), strict=True)
+        return [np.concatenate(parts, axis=axis) for parts, axis in zip(outputs, axes, strict=True)]
 
     def verify(self, **options: Any) -> Verification:
         """Compiled against source and against the original framework. See `qsc.compiler.verification.verify_bundle`."""
@@ -152,7 +165,7 @@ class Bundle:
 
     # How it runs
 
-    def _check_options(self, shots: int | None, noise: bool, importer: str | None) -> None:
+    def _check_options(self, shots: int | None, noise: bool, importer: str | None, backend: Any = None) -> None:
         """InputError where an option asks for something that this model does not have."""
         if shots is not None and (not isinstance(shots, int) or shots < 1):
             raise InputError.of(
@@ -160,26 +173,42 @@ class Bundle:
             )
         launches = self.launches()
         measured = any(isinstance(n.op, Readout) for launch in launches for n in launch.body.walk())
-        if (shots is not None or noise) and not measured:
+        if (shots is not None or noise or backend is not None) and not measured:
             raise InputError.of("R0001", "shots and noise are for circuits on a device; this model has none there")
+        others = sorted({self.backend_of(n).name for n in launches} - {"qiskit"}) if backend is not None else []
+        if others:
+            raise InputError.of(
+                "R0001",
+                f"circuits compiled for {' and '.join(others)} do not run on a backend of your own",
+                help="compile for a target of the qiskit backend: `qsc targets` lists them",
+            )
+        if backend is not None and noise:
+            raise InputError.of("R0001", "noise is the simulator's: a backend of your own has what it has")
         known = sorted({name for launch in launches for name in self.backend_of(launch).importers})
         if importer is not None and importer not in known:
             what = "no backend of this bundle has an importer" if not known else "known: " + ", ".join(known)
             raise InputError.of("O0002", f"nothing here for the importer {importer!r} to run", help=what)
 
-    def _run_chunk(self, inputs: list[np.ndarray], options: RunOptions, precision: str | None) -> list[np.ndarray]:
+    def _run_chunk(
+        self, inputs: list[np.ndarray], options: RunOptions, precision: str | None
+    ) -> tuple[list[np.ndarray], list[np.ndarray | None]]:
+        """Outputs, and their standard errors."""
         from ..ir.interpreter import evaluate
+
+        measured = Measurements()
 
         def launch(op: Launch, arguments: Sequence[np.ndarray]) -> list[np.ndarray]:
             backend = self.backend_of(op)
             outputs = backend.run(self.artifact(op.artifact), op, self.program, arguments, options)
+            measured.add(op.artifact, outputs, getattr(getattr(backend, "last_facts", None), "standard_errors", []))
             for key, count in backend.last_counts.items():
                 self.run_counts[key] = self.run_counts.get(key, 0) + count
             return outputs
 
         chosen = self.default_precision if precision == "auto" else precision
-        outputs = evaluate(self.program, inputs, precision=chosen, launch=launch, seed=options.seed)
-        return [o.detach().cpu().numpy() for o in outputs]
+        found = evaluate(self.program, inputs, precision=chosen, launch=launch, seed=options.seed)
+        outputs = [o.detach().cpu().numpy() for o in found]
+        return outputs, carried(self.program, inputs, outputs, measured, chosen, options.seed)
 
     @cached_property
     def default_precision(self) -> str | None:
@@ -216,6 +245,15 @@ def load(folder: str | Path) -> Bundle:
     """The bundle in `folder`, every hash checked. InputError where it is missing, damaged or of a newer schema."""
     manifest, files = storage.read_folder(Path(folder))
     return Bundle(manifest, files)
+
+
+def _joined(chunks: Sequence[Sequence[np.ndarray | None]], axes: Sequence[int]) -> list[np.ndarray | None]:
+    """Standard errors of consecutive chunks of a batch as those of the whole."""
+    out: list[np.ndarray | None] = []
+    for parts, axis in zip(zip(*chunks, strict=True), axes, strict=True):
+        known = [part for part in parts if part is not None]
+        out.append(np.concatenate(known, axis=axis) if len(known) == len(parts) else None)
+    return out
 
 
 def _batch_axis(t: Type) -> int:

@@ -27,6 +27,7 @@ from ...ir.ops import (
     BitSamples,
     Expectation,
     Launch,
+    MitigatedExpectation,
     Probabilities,
     Readout,
     Samples,
@@ -35,15 +36,21 @@ from ...ir.target import Target
 from ...ir.types import DTYPES
 from ..base import Costs, Emission, RunOptions, SelfCheck
 from ..pub import Pub, on_device
-from . import routing
+from . import primitives, routing
 from .described import target_from_table
+from .mitigation import simulated, variants
 from .noise import read_calibration
+from .primitives import VARIANTS_FILE, load
 from .services import QiskitServices
 from .simulate import READOUT, Facts, Runner
 
 Read: TypeAlias = Expectation | Probabilities | Samples | BitExpectation | BitProbabilities | BitSamples
 
-_KINDS = {BitProbabilities.mnemonic: Probabilities.mnemonic, BitSamples.mnemonic: Samples.mnemonic}
+_KINDS = {
+    BitProbabilities.mnemonic: Probabilities.mnemonic,
+    BitSamples.mnemonic: Samples.mnemonic,
+    MitigatedExpectation.mnemonic: Expectation.mnemonic,
+}
 """Readouts that an emitted circuit does not tell from others."""
 
 QPY_FILE, QASM_FILE, PUB_FILE = "circuit.qpy", "circuit.qasm", "pub.json"
@@ -99,6 +106,8 @@ class QiskitBackend:
                 "T0003", f"circuit {circuit.name} does not fit {target.name}: {fault.message}", circuit.place
             ) from fault
         files, pub = artifacts(_op(node), circuit, converted, routed, target)
+        if isinstance(node.op, MitigatedExpectation):
+            files[VARIANTS_FILE] = _qpy_bytes(variants(routed.circuit, node.op, device))
         unused = [name for name in target.native_ops if name not in device.operation_names]
         return Emission(files, _costs(routed, pub), _notes(routed, pub, unused, effort))
 
@@ -113,21 +122,24 @@ class QiskitBackend:
         """The readout for a batch, simulated by Aer from the emitted circuit, idle qubits dropped.
 
         Exact by default (statevector, double precision); `shots` draws from the outcomes of every measurement setting;
-        `noise` adds the device's calibrated errors. The result is float64 where any input is, else of declared type.
+        `noise` adds the device's calibrated errors. With `device` it runs there instead: see `primitives.run`.
+        The result is float64 where any input is, else of declared type.
         """
         node, op = readout_of(launch), _op(readout_of(launch))
         circuit, pub = load(files)
         known = dict(zip((v.name for v in launch.body.inputs), inputs, strict=True))
         arrays = [module.weights[v.weight_name] if v.is_weight else np.asarray(known[v.name]) for v in node.operands]
         variables, batched = pub.flatten(arrays)
-        runner = Runner(circuit, pub, pub.bind(variables), options)
         if not len(variables):
-            out = np.zeros((0, *node.results[0].type.shape[1:]))
-        elif isinstance(op, Expectation | BitExpectation):
-            out = runner.expectations()
+            out, facts = np.zeros((0, *node.results[0].type.shape[1:])), Facts()
+        elif options.device is not None:
+            answer = primitives.run(
+                files, variables, options.device, precision=options.target_error, shots=options.shots
+            )
+            out, facts = answer.values, answer.facts
         else:
-            out = runner.samples(op.shots) if isinstance(op, Samples | BitSamples) else runner.probabilities()
-        self._report(runner.facts)
+            out, facts = _simulated(files, circuit, pub, op, pub.bind(variables), options)
+        self._report(facts)
         double = any(a.dtype == np.float64 for a in arrays) and not isinstance(op, Samples | BitSamples)
         out = out.astype(np.float64 if double else DTYPES[node.results[0].type.dtype])
         return [out if batched else out[0]]
@@ -137,6 +149,19 @@ class QiskitBackend:
         self.last_counts = {"executions": facts.executions}
         if facts.shots:
             self.last_counts["shots"] = facts.shots
+
+
+def _simulated(
+    files: Mapping[str, bytes], circuit: QuantumCircuit, pub: Pub, op: Read, values: np.ndarray, options: RunOptions
+) -> tuple[np.ndarray, Facts]:
+    """The readout by the simulator, and what it cost."""
+    if isinstance(op, MitigatedExpectation):
+        return simulated(primitives.load_variants(files), pub, values, options)
+    runner = Runner(circuit, pub, values, options)
+    if isinstance(op, Expectation | BitExpectation):
+        return runner.expectations(), runner.facts
+    out = runner.samples(op.shots) if isinstance(op, Samples | BitSamples) else runner.probabilities()
+    return out, runner.facts
 
 
 def measured(circuit: QuantumCircuit, op: Read) -> tuple[QuantumCircuit, tuple[int, ...]]:
@@ -176,11 +201,6 @@ def artifacts(
         PUB_FILE: pub.to_bytes(),
     }
     return files, pub
-
-
-def load(files: Mapping[str, bytes]) -> tuple[QuantumCircuit, Pub]:
-    """The emitted circuit and what belongs to it, from the files of an emission."""
-    return qpy.load(io.BytesIO(files[QPY_FILE]))[0], Pub.from_bytes(files[PUB_FILE])
 
 
 def readout_of(launch: Launch) -> Node:
@@ -292,6 +312,9 @@ def _pub(
         final=routed.final,
         native=target.native_ops,
         calibration=read_calibration(target.device.target, active),
+        scales=op.scales if isinstance(op, MitigatedExpectation) else (),
+        twirls=op.twirls if isinstance(op, MitigatedExpectation) else 0,
+        correct_readout=isinstance(op, MitigatedExpectation) and op.correct_readout,
     )
 
 
@@ -306,7 +329,8 @@ def _costs(routed: routing.Routed, pub: Pub) -> Costs:
     """Costs of one launch. `executions`: circuits that one input sample takes, one a measurement setting."""
     settings = len(group(pub.observables)) if pub.kind == Expectation.mnemonic else 1
     costs: Costs = dict(routing.circuit_costs(routed.circuit))
-    costs |= {"circuits": 1, "executions": settings}
+    circuits = max(1, len(pub.scales)) * max(1, pub.twirls)
+    costs |= {"circuits": circuits, "executions": settings * circuits}
     fidelity = routing.predicted_fidelity(routed)
     return costs if fidelity is None else costs | {"predicted_fidelity": fidelity}
 
@@ -328,9 +352,9 @@ def _notes(routed: routing.Routed, pub: Pub, unused: Sequence[str], effort: str)
     return tuple(notes)
 
 
-def _qpy_bytes(circuit: QuantumCircuit) -> bytes:
+def _qpy_bytes(circuits: QuantumCircuit | list[QuantumCircuit]) -> bytes:
     buffer = io.BytesIO()
-    qpy.dump(circuit, buffer)
+    qpy.dump(circuits, buffer)
     return buffer.getvalue()
 
 

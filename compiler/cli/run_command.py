@@ -49,26 +49,30 @@ def command(
     given = read_arrays(inputs, [v.name for v in compiled.program.graph.inputs])
     outputs = compiled.outputs(*given, shots=shots, noise=noise, seed=seed)
     names = [v.name for v in compiled.program.graph.outputs]
+    errors = {name: e for name, e in zip(names, compiled.standard_errors, strict=True) if e is not None}
     if output is not None:
-        _write(output, dict(zip(names, outputs, strict=True)))
+        _write(output, dict(zip(names, outputs, strict=True)), errors)
     facts = {
         "outputs": {name: list(o.shape) for name, o in zip(names, outputs, strict=True)},
         "counts": compiled.run_counts,
+        "largest_standard_errors": {name: float(e.max(initial=0.0)) for name, e in errors.items()},
     }
     if as_json:
         print_json(facts | {"written": str(output) if output else None})
     elif not quiet:
-        _summarise(names, outputs, compiled.run_counts, output)
+        _summarise(names, outputs, errors, compiled.run_counts, output)
 
 
-def _write(path: Path, outputs: dict[str, np.ndarray]) -> None:
+def _write(path: Path, outputs: dict[str, np.ndarray], errors: dict[str, np.ndarray]) -> None:
+    """The outputs; an .npz also gets the standard errors that are known, as NAME.standard_error."""
     from ..storage import cannot_write
 
     buffer = io.BytesIO()
     if path.suffix not in (".npy", ".npz"):
         raise click.BadParameter(f"{path} is neither a .npy nor a .npz file", param_hint="-o")
     if path.suffix == ".npz":
-        np.savez(buffer, allow_pickle=False, **outputs)
+        named = {f"{name}.standard_error": error for name, error in errors.items()}
+        np.savez(buffer, allow_pickle=False, **outputs, **named)
     else:
         np.save(buffer, next(iter(outputs.values())), allow_pickle=False)
     if path.suffix != ".npz" and len(outputs) > 1:
@@ -87,11 +91,22 @@ def _write(path: Path, outputs: dict[str, np.ndarray]) -> None:
         raise cannot_write(path, fault) from None
 
 
-def _summarise(names: list[str], outputs: list[np.ndarray], counts: dict[str, float], written: Path | None) -> None:
+def _summarise(
+    names: list[str],
+    outputs: list[np.ndarray],
+    errors: dict[str, np.ndarray],
+    counts: dict[str, float],
+    written: Path | None,
+) -> None:
     for name, array in zip(names, outputs, strict=True):
         click.echo(f"{name}: {array.dtype} {list(array.shape)}")
         if written is None:
             click.echo(np.array2string(array, threshold=64, precision=6))
+        if name in errors and written is None:
+            click.echo("standard errors:")
+            click.echo(np.array2string(errors[name], threshold=64, precision=2))
+        elif name in errors:
+            click.echo(f"largest standard error: {errors[name].max(initial=0.0):.2g}")
     for key, value in counts.items():
         click.echo(f"{key}: {value:g}")
     if written is not None:

@@ -125,7 +125,7 @@ class Runner:
         assert isinstance(self.primitive, BaseEstimatorV2)
         self._count(angles.shape[0] * angles.shape[1])
         values = angles[..., self._columns]
-        return estimate(self.primitive, self._circuit, self._names, values, observables, self.precision)[0]
+        return estimate(self.primitive, [self._circuit], self._names, values, observables, self.precision)[0][0]
 
     def _sampled(self, angles: np.ndarray) -> np.ndarray:
         """(rows, occurrences) -> (rows, outputs) or bits."""

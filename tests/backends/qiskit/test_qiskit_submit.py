@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import warnings
+from typing import ClassVar
 
 import numpy as np
 import pytest
 from qiskit.primitives import StatevectorEstimator, StatevectorSampler
-from qsc.backends.qiskit.primitives import estimator_pub, submit
-from qsc.ir import CircuitEditor, InputError, PauliSum
+from qsc.backends.qiskit.devices import find
+from qsc.backends.qiskit.primitives import estimator_pub, load, run, submit
+from qsc.bridges import primitives
+from qsc.ir import CircuitEditor, InputError, PauliSum, TargetError
 from qsc.ir.ops import Expectation, Probabilities, Samples
 
 OBSERVABLES = (PauliSum.parse("Z0"), PauliSum.parse("0.5*X0*Y1 - Z2 + 0.25"))
@@ -59,7 +62,68 @@ def test_circuits_without_parameters(lab):
     assert np.allclose(submit(job.emission.files, [], StatevectorEstimator()), [[1.0]])
 
 
-def test_the_kind_of_primitive_is_checked(lab, circuit):
+def test_a_sampler_gives_expectations_by_settings(lab, circuit):
+    job = lab.job(circuit, Expectation(circuit.name, OBSERVABLES), "fake_torino")
+    answer = run(job.emission.files, flat(job), StatevectorSampler(seed=4), shots=3000)
+    (errors,) = answer.facts.standard_errors
+    assert (answer.values.shape, answer.facts.settings, answer.facts.executions) == ((3, 2), 2, 6)
+    assert np.abs((answer.values - job.run(VALUES)) / errors).max() < 5
+    assert 0 < errors.max() < 5 * 1.75 / np.sqrt(3000)
+
+
+def flat(job) -> np.ndarray:
+    return load(job.emission.files)[1].flatten(job.split(VALUES))[0]
+
+
+@pytest.mark.parametrize("kind", ["device", "simulator", "session", "service", "sampler"])
+def test_what_a_user_may_hand_over(lab, circuit, kind):
+    from qiskit_aer import AerSimulator
+    from qiskit_ibm_runtime import SamplerV2, Session
+    from qiskit_ibm_runtime.fake_provider.local_service import QiskitRuntimeLocalService
+
+    job = lab.job(circuit, Expectation(circuit.name, OBSERVABLES), "fake_nairobi")
+    made = {
+        "device": lambda: job.target.device,
+        "simulator": lambda: AerSimulator(seed_simulator=3),
+        "session": lambda: Session(backend=job.target.device),
+        "service": QiskitRuntimeLocalService,
+        "sampler": lambda: SamplerV2(mode=job.target.device),
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        answer = run(job.emission.files, flat(job), made[kind](), shots=2000)
+    wanted = job.run(VALUES, noise=kind != "simulator")
+    assert np.abs(answer.values - wanted).max() < 5 * 1.75 / np.sqrt(2000) + (0.05 if kind != "simulator" else 0.0)
+
+
+def test_a_large_batch_is_parted_into_pubs_and_jobs(lab, circuit, monkeypatch):
+    class Counting(StatevectorSampler):
+        jobs: ClassVar[list[list[int]]] = []
+
+        def run(self, pubs, *, shots=None):
+            pubs = list(pubs)
+            self.jobs.append([pub.parameter_values.size for pub in pubs])
+            return super().run(pubs, shots=shots)
+
+    job = lab.job(circuit, Probabilities(circuit.name, (0, 2)), "line:4")
+    monkeypatch.setattr(primitives, "MOST_BINDINGS", 2)
+    whole = run(job.emission.files, flat(job), Counting(seed=1), shots=50)
+    monkeypatch.setattr(primitives, "MOST_EXECUTIONS", 100)
+    run(job.emission.files, flat(job), Counting(seed=1), shots=50)
+    assert Counting.jobs == [[2, 1], [2], [1]]
+    assert np.allclose(whole.values.sum(axis=1), 1.0)
+
+
+def test_a_circuit_for_another_device_is_refused(lab, circuit):
+    job = lab.job(circuit, Expectation(circuit.name, OBSERVABLES), "all:4")
+    with pytest.raises(TargetError, match=r"compiled for all:4, and fake_nairobi cannot run it"):
+        submit(job.emission.files, job.split(VALUES), find("fake_nairobi").device)
+
+
+def test_what_cannot_be_run_on_is_refused(lab, circuit):
     job = lab.job(circuit, Expectation(circuit.name, OBSERVABLES), "line:4")
-    with pytest.raises(InputError, match="needs an estimator, got StatevectorSampler"):
-        submit(job.emission.files, job.split(VALUES), StatevectorSampler())
+    with pytest.raises(InputError, match="a str is nothing to run circuits on"):
+        submit(job.emission.files, job.split(VALUES), "ibm_torino")
+    probabilities = lab.job(circuit, Probabilities(circuit.name, (0, 2)), "line:4")
+    with pytest.raises(InputError, match="needs a sampler, got StatevectorEstimator"):
+        submit(probabilities.emission.files, job.split(VALUES), StatevectorEstimator())
