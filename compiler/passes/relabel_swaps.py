@@ -20,7 +20,7 @@ from .rewrites import readouts, relabelled
 from .row_walks import Runs, wire_runs
 
 _CX, _CZ, _S, _SWAP, _ISWAP = (OPCODES[n] for n in ("cx", "cz", "s", "swap", "iswap"))
-_MOST_SWEEPS = 8
+_MOST_SWEEPS = 4
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,8 @@ class _Edit:
             self._cancel(rows, control, target)
         size = int(runs.run.max(initial=0)) + 2
         behind, before = (control + 1) * size + target + 1, target * size + control
-        earlier = dict(zip(behind.tolist(), range(len(rows)), strict=True)) if np.isin(behind, before).any() else {}
+        meeting = np.flatnonzero(np.isin(behind, before))
+        earlier = dict(zip(behind[meeting].tolist(), meeting.tolist(), strict=True))
         busy = [-1] * self.circuit.num_qubits
         for k in np.flatnonzero(np.isin(before, behind)).tolist():
             i, j = earlier[int(before[k])], k

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -98,8 +98,11 @@ class Runs:
     last: np.ndarray
 
 
-def wire_runs(circuit: Circuit) -> Runs:
-    """The runs of a circuit's qubits. A gate without a letter on a wire is a run of its own there."""
+def wire_runs(circuit: Circuit, more: Sequence[tuple[int, int, str]] = ()) -> Runs:
+    """The runs of a circuit's qubits. A gate without a letter on a wire is a run of its own there.
+
+    more: further entries (row, wire, letter), for example of wires that stand for classical bits.
+    """
     row = np.repeat(np.arange(len(circuit)), np.diff(circuit.wire_ptr))
     place = np.arange(len(row)) - circuit.wire_ptr[row]
     wire = circuit.wires
@@ -110,11 +113,12 @@ def wire_runs(circuit: Circuit) -> Runs:
         found = [circuit.payloads[p][k] for p, k in zip(payloads, place[products].tolist(), strict=True)]
         letter[products] = [_LETTER_CODES[p] for p in found]
     everywhere = np.flatnonzero((circuit.opcode == OPCODES["barrier"]) & (np.diff(circuit.wire_ptr) == 0))
-    if len(everywhere):
+    if len(everywhere) or more:
         width = circuit.num_qubits
-        row = np.concatenate([row, np.repeat(everywhere, width)])
-        wire = np.concatenate([wire, np.tile(np.arange(width), len(everywhere))])
-        letter = np.concatenate([letter, np.zeros(len(everywhere) * width, np.int8)])
+        row = np.concatenate([row, np.repeat(everywhere, width), [r for r, _, _ in more]]).astype(np.int64)
+        wire = np.concatenate([wire, np.tile(np.arange(width), len(everywhere)), [w for _, w, _ in more]]).astype(int)
+        blocked = np.zeros(len(everywhere) * width, np.int8)
+        letter = np.concatenate([letter, blocked, [_LETTER_CODES[p] for _, _, p in more]]).astype(np.int8)
         order = np.argsort(row, kind="stable")
         row, wire, letter = row[order], wire[order], letter[order]
     if len(products):

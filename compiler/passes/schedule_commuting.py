@@ -10,22 +10,20 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from ...ir import Circuit, Module
-from ...ir.circuit import GateRow
+from ...ir.circuit import GateRow, split_groups
 from ...ir.conditions import bits_of
-from ...ir.gates import GATES, OPCODES
+from ...ir.gates import OPCODES
 from ..synthesis.edge_colouring import edge_colours
 from .base import Context, Contract, Pass
-from .row_walks import lettered
+from .row_walks import wire_runs
 
 _BARRIER = OPCODES["barrier"]
-_READ = "R"
-"""The letter of a classical bit in a gate that only reads it."""
 _MOST_COLOURED = 5_000
 """Circuits with more gates are not tried in the order of a colouring."""
 _MOST_LOOKED_AT = 3_000_000
@@ -38,15 +36,16 @@ class ScheduleCommuting(Pass):
 
     name: ClassVar[str] = "schedule-commuting"
     contract: ClassVar[Contract] = Contract.UNITARY
-    most_gates: int = 20_000
-    """circuits with more gates are left as they are"""
+    most_gates: int = 100_000
+    """circuits with more gates are left as they are; a twentieth of it at effort `fast`"""
 
     def run(self, module: Module, context: Context) -> Module:
         """Every circuit in an order of lower depth; the same object where none is found."""
         circuits = dict(module.circuits)
+        most = self.most_gates // 20 if context.effort == "fast" else self.most_gates
         for name, before in module.circuits.items():
-            if len(before) > self.most_gates:
-                context.remark(self, f"circuit {name} keeps its order: more than {self.most_gates} gates", before.place)
+            if len(before) > most:
+                context.remark(self, f"circuit {name} keeps its order: more than {most} gates", before.place)
                 continue
             circuits[name] = scheduled(before)
             if circuits[name] is not before:
@@ -81,105 +80,96 @@ def _depths(circuit: Circuit) -> tuple[int, int]:
     return costs["two_qubit_depth"], costs["depth"]
 
 
-@dataclass(slots=True)
-class _Run:
-    """Gates in a row on one wire that commute there.
-
-    after: the run that follows. pairs: its two-qubit gates. tail: the most layers that may follow it. least: the fewest
-    layers from here on. level: how many runs come before it. first: whether none does. left, pairs_left: the gates that
-    are not in the new order yet.
-    """
-
-    letter: str
-    members: list[int] = field(default_factory=list)
-    after: _Run | None = None
-    pairs: int = 0
-    tail: int = 0
-    least: int = 0
-    level: int = 0
-    first: bool = False
-    left: int = 0
-    pairs_left: int = 0
-
-
 class _Plan:
-    """The runs of a circuit's wires, qubits first and then classical bits."""
+    """The runs of a circuit's wires, qubits first and then classical bits, as columns with an entry a run.
+
+    after: the run that follows on the wire (-1: none). pairs: its two-qubit gates. tail: the most layers that may
+    follow it. least: the fewest layers from its start on.
+    """
 
     def __init__(self, circuit: Circuit) -> None:
         self.circuit = circuit
         self.rows = circuit.rows()
-        self.is_pair: list[bool] = ((np.diff(circuit.wire_ptr) >= 2) & (circuit.opcode != _BARRIER)).tolist()
-        self.runs_of: list[list[_Run]] = []
-        self.levels: list[int] = []
-        self._make_runs()
+        pairs = (np.diff(circuit.wire_ptr) >= 2) & (circuit.opcode != _BARRIER)
+        self.is_pair: list[bool] = pairs.tolist()
+        runs = wire_runs(circuit, self._bits())
+        run = runs.run - 1
+        self.count = int(run.max(initial=-1)) + 1
+        self.runs_of = list(split_groups(_pointers(runs.row, len(circuit)), run))
+        order = np.argsort(run, kind="stable")
+        self.members = list(split_groups(_pointers(run[order], self.count), runs.row[order]))
+        self.pairs: list[int] = np.bincount(run, pairs[runs.row], self.count).astype(int).tolist()
+        wire = np.full(self.count + 1, -1)
+        wire[run] = runs.wire
+        self.after: list[int] = np.where(wire[1:] == wire[:-1], np.arange(1, self.count + 1), -1).tolist()
+        self.tail = [0] * self.count
+        self.least = [0] * self.count
+        self.pairs_left = self.pairs
         self._look_ahead()
 
-    def _make_runs(self) -> None:
-        newest: list[_Run | None] = [None] * (self.circuit.num_qubits + self.circuit.num_clbits)
-        plain = [gate.axes if gate.matrix is not None else None for gate in GATES]
-        for k, (row, is_pair) in enumerate(zip(self.rows, self.is_pair, strict=True)):
-            wires, axes = row.wires, plain[row.opcode]
-            if axes is None or row.condition >= 0:
-                wires, axes = self._lettered(row)
-            own: list[_Run] = []
-            level = 0
-            for wire, letter in zip(wires, axes, strict=True):
-                run = newest[wire]
-                if run is None or run.letter != letter or letter == "-":
-                    run = newest[wire] = _follow(run, letter)
-                run.members.append(k)
-                run.pairs += is_pair
-                own.append(run)
-                if run.level > level:
-                    level = run.level
-            for run in own:
-                run.level = level
-            self.runs_of.append(own)
-            self.levels.append(level)
+    def _bits(self) -> list[tuple[int, int, str]]:
+        """(row, wire, letter) for the classical bits that the rows read, which commutes, and write."""
+        circuit = self.circuit
+        first, found = circuit.num_qubits, []
+        for k in np.flatnonzero((circuit.condition >= 0) | (np.diff(circuit.clbit_ptr) > 0)).tolist():
+            row = self.rows[k]
+            read = bits_of(circuit.conditions[row.condition]) if row.condition >= 0 else ()
+            found += [(k, first + b, "Z") for b in dict.fromkeys(read) if b not in row.clbits]
+            found += [(k, first + b, "-") for b in row.clbits]
+        return found
 
     def _look_ahead(self) -> None:
+        after, pairs, tails, leasts = self.after, self.pairs, self.tail, self.least
         for k in range(len(self.rows) - 1, -1, -1):
             own = self.runs_of[k]
             tail = least = 0
             for run in own:
-                if run.after is not None:
-                    tail = max(tail, run.after.pairs + run.after.tail)
-                    least = max(least, run.after.least)
+                behind = after[run]
+                if behind >= 0:
+                    tail = max(tail, pairs[behind] + tails[behind])
+                    least = max(least, leasts[behind])
             least += self.is_pair[k]
             for run in own:
-                run.tail, run.least = max(run.tail, tail), max(run.least, least)
-                if run.members[0] == k:
-                    run.least = max(run.least, run.pairs + (run.after.least if run.after else 0))
+                if tail > tails[run]:
+                    tails[run] = tail
+                if least > leasts[run]:
+                    leasts[run] = least
+                if self.members[run][0] == k:
+                    behind = after[run]
+                    leasts[run] = max(leasts[run], pairs[run] + (leasts[behind] if behind >= 0 else 0))
 
-    def _lettered(self, row: GateRow) -> tuple[tuple[int, ...], str]:
-        """The wires of a row, classical bits included, and a letter on each.
-
-        Gates with one letter on a wire commute there; "-" commutes with nothing.
-        """
-        circuit = self.circuit
-        if row.opcode == _BARRIER:
-            wires = row.wires or tuple(range(circuit.num_qubits + circuit.num_clbits))
-            return wires, "-" * len(wires)
-        wires, axes = lettered(circuit, row)
-        read = bits_of(circuit.conditions[row.condition]) if row.condition >= 0 else ()
-        read = tuple(circuit.num_qubits + b for b in dict.fromkeys(read) if b not in row.clbits)
-        written = tuple(circuit.num_qubits + b for b in row.clbits)
-        return wires + read + written, axes + _READ * len(read) + "-" * len(written)
+    def levels(self) -> list[int]:
+        """A number for every gate; those with one number commute, and none has to come after one with a larger."""
+        level = [-1] * self.count
+        found: list[int] = []
+        before = [-1] * self.count
+        for run, behind in enumerate(self.after):
+            if behind >= 0:
+                before[behind] = run
+        for own in self.runs_of:
+            for run in own:
+                if level[run] < 0:
+                    level[run] = level[before[run]] + 1 if before[run] >= 0 else 0
+            found.append(max([level[run] for run in own], default=0))
+            for run in own:
+                level[run] = found[-1]
+        return found
 
     def longest(self) -> int:
         """Layers that no order goes below."""
-        return max((run.least for own in self.runs_of for run in own), default=0)
+        return max(self.least, default=0)
 
     # Which free gate first
 
     def by_waiting(self) -> Callable[[int], tuple[int, ...]]:
         """First the gates with the most layers still to come on one of their wires."""
-        return lambda k: (-max(run.pairs_left + run.tail for run in self.runs_of[k]), k)
+        return lambda k: (-max([self.pairs_left[run] + self.tail[run] for run in self.runs_of[k]]), k)
 
     def by_colour(self) -> Callable[[int], tuple[int, ...]]:
         """Commuting gates by the colours of their edges."""
+        levels = self.levels()
         members: dict[int, list[int]] = {}
-        for k, level in enumerate(self.levels):
+        for k, level in enumerate(levels):
             if self.is_pair[k]:
                 members.setdefault(level, []).append(k)
         colours = [0] * len(self.rows)
@@ -188,7 +178,7 @@ class _Plan:
             edges = [(self.rows[k].wires[0], self.rows[k].wires[1]) for k in pairs]
             for k, colour in zip(pairs, edge_colours(edges), strict=True):
                 colours[k] = colour
-        return lambda k: (self.levels[k], colours[k], k)
+        return lambda k: (levels[k], colours[k], k)
 
     def order(self, rule: Callable[[], Callable[[int], tuple[int, ...]]]) -> list[GateRow] | None:
         """All gates, layer by layer; None where that would take too long."""
@@ -207,19 +197,18 @@ class _Scheduler:
         self.free: list[int] = []
         self.waits = [len(own) for own in plan.runs_of]
         """for how many runs each gate waits"""
+        self.left = [len(own) for own in plan.members]
+        """how many gates of each run are not in order yet"""
 
     def run(self) -> bool:
         """Whether all gates are in order."""
-        first: list[_Run] = []
-        for k, own in enumerate(self.plan.runs_of):
-            if not own:
-                self.now.append(k)
-            for run in own:
-                if run.members[0] == k:
-                    run.left, run.pairs_left = len(run.members), run.pairs
-                    first += [run] * run.first
-        for run in first:
-            self._open(run)
+        plan = self.plan
+        plan.pairs_left = plan.pairs.copy()
+        self.now += (k for k, own in enumerate(plan.runs_of) if not own)
+        behind = set(plan.after)
+        for run in range(plan.count):
+            if run not in behind:
+                self._open(run)
         looked_at = 0
         while self.now or self.free:
             while self.now:
@@ -246,23 +235,22 @@ class _Scheduler:
         self.free = later
         return chosen
 
-    def _open(self, run: _Run) -> None:
-        for k in run.members:
+    def _open(self, run: int) -> None:
+        for k in self.plan.members[run]:
             self.waits[k] -= 1
             if not self.waits[k]:
                 (self.free if self.plan.is_pair[k] else self.now).append(k)
 
     def _emit(self, k: int) -> None:
+        plan = self.plan
         self.done.append(k)
-        for run in self.plan.runs_of[k]:
-            run.left -= 1
-            run.pairs_left -= self.plan.is_pair[k]
-            if not run.left and run.after is not None:
-                self._open(run.after)
+        for run in plan.runs_of[k]:
+            self.left[run] -= 1
+            plan.pairs_left[run] -= plan.is_pair[k]
+            if not self.left[run] and plan.after[run] >= 0:
+                self._open(plan.after[run])
 
 
-def _follow(run: _Run | None, letter: str) -> _Run:
-    new = _Run(letter, first=run is None)
-    if run is not None:
-        run.after, new.level = new, run.level + 1
-    return new
+def _pointers(groups: np.ndarray, count: int) -> np.ndarray:
+    """Where each of `count` groups begins, for sorted group numbers."""
+    return np.concatenate([[0], np.cumsum(np.bincount(groups, minlength=count))]).astype(np.int64)
