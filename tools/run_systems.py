@@ -1,4 +1,4 @@
-"""Runs the published systems of `examples/` and writes docs/systems.md: python tools/run_systems.py [ROW ..] [--data DIR]
+"""Runs the published systems of `examples/` and writes docs/systems.md: tools/run_systems.py [ROW ..] [--data DIR]
 
 Each `examples/NN-*/evaluate.py` has `TARGETS` and `figures(target)`, which gives what was checked with its figure, and
 the bundle. A row whose data are not given keeps the figures that the page has.
