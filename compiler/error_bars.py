@@ -87,7 +87,7 @@ def _replayed(
 
     call, k, at = number
     results = [list(found) for found in measured.results]
-    moved = results[call][k].astype(np.float64)
+    moved = np.array(results[call][k], np.float64, order="C")
     rows = moved.reshape(len(moved), -1) if moved.ndim > 1 else moved.reshape(1, -1)
     rows[:, at] += measured.errors[call][k].reshape(rows.shape)[:, at]
     results[call][k] = moved

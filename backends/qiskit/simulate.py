@@ -15,7 +15,7 @@ from qiskit_aer import AerSimulator
 from qiskit_aer.library import SaveExpectationValue, SaveProbabilities
 from qiskit_aer.noise import NoiseModel
 
-from ...bridges.settings import Setting, constants, flip_readout, group, outcome_bits
+from ...bridges.settings import Setting, constants, flip_readout, group, outcome_bits, undone_readout
 from ...ir import InputError, TargetError
 from ..base import RunOptions
 from ..pub import Pub
@@ -159,6 +159,10 @@ class Runner:
         return total
 
     def _moments(self, setting: Setting) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        readout = None
+        if self.pub.correct_readout and self.options.noise:
+            errors = [self.pub.calibration.readout_error(q) for q in setting.qubits]
+            readout = [undone_readout(error, error) for error in errors]
         for outcomes in self._outcomes(None if self.in_bits else setting, self.options.shots):
             values = setting.values(outcomes.bits[:, list(setting.qubits)] if self.in_bits else outcomes.bits)
             yield outcomes.weights @ values, outcomes.weights @ values**2
