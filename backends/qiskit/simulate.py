@@ -164,7 +164,8 @@ class Runner:
             errors = [self.pub.calibration.readout_error(q) for q in setting.qubits]
             readout = [undone_readout(error, error) for error in errors]
         for outcomes in self._outcomes(None if self.in_bits else setting, self.options.shots):
-            values = setting.values(outcomes.bits[:, list(setting.qubits)] if self.in_bits else outcomes.bits)
+            bits = outcomes.bits[:, list(setting.qubits)] if self.in_bits else outcomes.bits
+            values = setting.values(bits, readout)
             yield outcomes.weights @ values, outcomes.weights @ values**2
 
     # Outcomes
