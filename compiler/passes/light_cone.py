@@ -57,7 +57,7 @@ class LightCone(Pass):
             needed = letters_of(nodes, before.num_qubits)
             after = cone(before, needed, bits_read(nodes))
             if self.drop_qubits:
-                after, places[name] = _without_idle(after, np.flatnonzero(needed).tolist())
+                after, places[name] = without_idle(after, np.flatnonzero(needed).tolist())
             circuits[name] = after
             if after is not before:
                 self._report(before, after, context)
@@ -115,12 +115,19 @@ def cone(circuit: Circuit, needed: Sequence[int], bits: Iterable[int] = ()) -> C
     """
     walk = _Walk(circuit, list(needed), set(bits))
     walk.run()
-    if all(walk.keep) and not walk.barriers:
+    if 0 not in walk.keep and not walk.barriers:
         return circuit
     if walk.barriers:
         rows = [r._replace(wires=walk.barriers.get(k, r.wires)) for k, r in enumerate(circuit.rows())]
         circuit = circuit.with_rows(rows)
     return circuit.select(np.frombuffer(walk.keep, bool)).compacted()
+
+
+def needed_gates(circuit: Circuit, needed: Sequence[int]) -> np.ndarray:
+    """Which gates `cone` keeps, barriers included: (gates,)."""
+    walk = _Walk(circuit, list(needed), set())
+    walk.run()
+    return np.frombuffer(walk.keep, bool)
 
 
 class _Walk:
@@ -250,7 +257,7 @@ def _pull_rotation(payload: str, letters: tuple[int, ...]) -> tuple[int, ...] | 
     return tuple(_union(at, code) for code, at in zip(codes, letters, strict=True))
 
 
-def _without_idle(circuit: Circuit, read: list[int]) -> tuple[Circuit, dict[int, int]]:
+def without_idle(circuit: Circuit, read: list[int]) -> tuple[Circuit, dict[int, int]]:
     """The circuit without qubits that no gate or readout uses, and old -> new number of the others."""
     used = sorted({*circuit.wires[_real(circuit)].tolist(), *read}) or [0]
     where = {old: new for new, old in enumerate(used)}

@@ -59,6 +59,7 @@ STYLES = {
     "dynamic": Style(DYNAMIC, qubits=(2, 4), gates=(5, 18)),
     "clifford tail": Style(ANY, tail={"clifford": 1.0}),
     "small cone": Style(ANY, qubits=(3, 5), gates=(5, 14), readouts={"one": 0.8, "probabilities": 0.2}),
+    "cones": Style(ANY, qubits=(4, 5), gates=(5, 10), readouts={"expectation": 1.0}),
     "chain": Style({"chain": 2.0, "turns": 1.0}, qubits=(3, 5), readouts={"one": 0.5, "expectation": 0.5}),
     "swaps": Style(ANY | {"swap": 3.0}),
     "pairs": Style({"pair": 3.0, "gate": 1.0, "turns": 1.0}),
@@ -80,7 +81,7 @@ BIAS: dict[str, tuple[str, ...]] = {
     "pauli-rotations": ("rotations",),
     "reuse-qubits": ("chain", "dynamic chain"),
     "measure-controls": ("controls", "chain"),
-    "split-readouts": ("chain", "small cone"),
+    "split-readouts": ("cones",),
     "portfolio": ("pairs", "rotations"),
     "prune-angles": ("small angles",),
 }
@@ -92,6 +93,7 @@ TARGET = Target(
     "qiskit",
     limits={"qubits": 20},
     native_ops=("rz", "sx", "x", "cz", "measure", "reset", "if_else", "barrier"),
+    data={"median_errors": {"cz": 0.2}},
 )
 
 
