@@ -13,6 +13,7 @@ from ..bridges.services import Services
 from ..ir import Module, Node
 from ..ir.ops import Launch
 from ..ir.target import Target
+from .legality import DeviceRules, EmittedCircuit
 
 Costs = dict[str, float]
 
@@ -87,6 +88,14 @@ class Backend(Protocol):
 
     def self_checks(self, files: Mapping[str, bytes], launch: Launch, module: Module) -> list[SelfCheck]:
         """Checks of one launch beyond comparing its values; an empty list where there are none."""
+        ...
+
+    def emitted(self, files: Mapping[str, bytes]) -> list[EmittedCircuit]:
+        """The circuits among the artifacts of one launch; an empty list where there are none."""
+        ...
+
+    def rules(self, target: Target) -> DeviceRules | None:
+        """What the target takes of circuits; None where it runs none."""
         ...
 
     last_counts: dict[str, float]

@@ -13,6 +13,7 @@ from ...ir.diagnostics import InputError
 from ...ir.ops import Launch
 from ...ir.target import Target
 from ..base import Emission, RunOptions, SelfCheck
+from ..legality import EmittedCircuit
 
 TARGET = Target("host", "host", "host", "no device: the whole model runs in the interpreter, exactly")
 
@@ -30,6 +31,14 @@ class HostBackend:
     def unsupported(self, node: Node, module: Module, target: Target) -> str | None:
         """Always a reason: the host program runs every op itself."""
         return "the host runs it"
+
+    def emitted(self, files: Mapping[str, bytes]) -> list[EmittedCircuit]:
+        """None: no artifact of this backend is a circuit."""
+        return []
+
+    def rules(self, target: Target) -> None:
+        """None: no circuit runs here."""
+        return
 
     def services(self, target: Target) -> None:
         """None: no SDK optimises these."""

@@ -15,6 +15,7 @@ from ...ir import InputError, Module, Node, TargetError
 from ...ir.ops import Launch
 from ...ir.target import Target
 from ..base import Costs, Emission, RunOptions, SelfCheck
+from ..legality import EmittedCircuit
 from .lower import make_plan, reason_against
 from .plan import DT, INPUT, OUTPUT, NirNode, Plan
 
@@ -43,6 +44,14 @@ class NirBackend:
     def self_checks(self, files: Mapping[str, bytes], launch: Launch, module: Module) -> list[SelfCheck]:
         """None: the values say everything about a graph."""
         return []
+
+    def emitted(self, files: Mapping[str, bytes]) -> list[EmittedCircuit]:
+        """None: no artifact of this backend is a circuit."""
+        return []
+
+    def rules(self, target: Target) -> None:
+        """None: no circuit runs here."""
+        return
 
     def services(self, target: Target) -> None:
         """None: no SDK optimises these."""

@@ -35,9 +35,11 @@ from ...ir.ops import (
 from ...ir.target import Target
 from ...ir.types import DTYPES
 from ..base import Costs, Emission, RunOptions, SelfCheck
+from ..legality import DeviceRules, EmittedCircuit
 from ..pub import Pub, on_device
 from . import primitives, routing
 from .described import target_from_table
+from .emitted import device_rules, emitted_circuit
 from .mitigation import simulated, variants
 from .noise import read_calibration
 from .primitives import VARIANTS_FILE, load
@@ -87,6 +89,22 @@ class QiskitBackend:
     def services(self, target: Target) -> QiskitServices:
         """Candidates by Qiskit, and by tket where it is installed; circuits scored on the target."""
         return QiskitServices(target)
+
+    def emitted(self, files: Mapping[str, bytes]) -> list[EmittedCircuit]:
+        """The circuit, and those that a mitigated expectation runs in its place."""
+        circuit, pub = load(files)
+        meanings = dict(zip(pub.parameters, pub.angles, strict=True))
+        read = pub.observables if pub.kind == Expectation.mnemonic else ()
+        later = tuple(sorted({q for terms in read for _, qubits, _ in terms for q in qubits}))
+        found = [emitted_circuit(circuit, QASM_FILE, files[QASM_FILE].decode(), meanings, later)]
+        if VARIANTS_FILE in files:
+            others = primitives.load_variants(files)
+            found += [emitted_circuit(other, VARIANTS_FILE, "", meanings, later) for other in others]
+        return found
+
+    def rules(self, target: Target) -> DeviceRules:
+        """What the device takes."""
+        return device_rules(target)
 
     def emit(self, launch: Launch, module: Module, target: Target, seed: int, effort: str = "default") -> Emission:
         """`circuit.qpy`, `circuit.qasm` (OpenQASM 3 on physical qubits) and `pub.json` for the launch's readout.

@@ -15,6 +15,7 @@ from ...ir.ops import Launch, Logic
 from ...ir.stages import clock_nets, net_stages, stage_faults
 from ...ir.target import Target
 from ..base import Costs, Emission, RunOptions, SelfCheck
+from ..legality import EmittedCircuit
 from .artifact import CELLS_FILE, FILE, TESTBENCH_FILE, Artifact, description
 from .cell_models import cell_library
 from .library import FEMTO, Library, target_of
@@ -49,6 +50,14 @@ class SfqBackend:
         if not isinstance(node.op, Logic):
             return f"{node.op.mnemonic} is not Boolean logic"
         return _netlist_fault(module.netlists[node.op.netlist], Library.of(target))
+
+    def emitted(self, files: Mapping[str, bytes]) -> list[EmittedCircuit]:
+        """None: no artifact of this backend is a circuit."""
+        return []
+
+    def rules(self, target: Target) -> None:
+        """None: no circuit runs here."""
+        return
 
     def services(self, target: Target) -> None:
         """None: no SDK optimises these."""
