@@ -14,7 +14,7 @@ import numpy as np
 
 from .. import ir
 from ..bridges.extras import need
-from ..ir import AngleInput, CircuitEditor, InputError, Location, PauliSum
+from ..ir import AngleInput, CircuitEditor, InputError, Location, PauliSum, unitaries
 from ..ir.angles import ZERO_ROW, Row, add_rows, exact_factor, make_row, number_row
 from ..ir.circuit import empty_circuit
 from ..ir.conditions import Condition, bits_of
@@ -332,6 +332,26 @@ class Circuit:
         except ValueError as fault:
             raise _wrong("P0005", str(fault), 'write one letter and its qubit each: "Z3 X16"') from fault
         self.pauli(angle, letters, qubits, condition=condition)
+
+    def unitary(self, matrix: np.ndarray, qubits: Sequence[int]) -> None:
+        """A constant unitary (2^n, 2^n) on n = 1 to 4 qubits, the first the least significant bit of an index, up to a
+        global phase: 3, 20 or 100 CX for 2, 3 or 4 qubits (see `qsc.ir.unitaries`)."""
+        given = np.asarray(matrix, complex)
+        size = 1 << len(qubits)
+        if given.shape != (size, size) or not np.allclose(given @ given.conj().T, np.eye(size), atol=1e-9):
+            raise _wrong("P0005", f"an array of shape {given.shape} is no unitary on {len(qubits)} qubits")
+        self.dense([float(a) for a in unitaries.angles(given)] if len(qubits) <= unitaries.MOST_QUBITS else [], qubits)
+
+    def dense(self, angles: Sequence[AngleLike], qubits: Sequence[int]) -> None:
+        """A unitary on n = 1 to 4 qubits that its angles decide: 3, 15, 69 or 297 of them, as the op `unitary_angles`
+        and the layer `qsc.nn.Evolution` give them."""
+        if not 1 <= len(qubits) <= unitaries.MOST_QUBITS:
+            raise _wrong("P0005", f"a dense unitary has 1 to {unitaries.MOST_QUBITS} qubits, not {len(qubits)}")
+        if len(angles) != unitaries.angle_count(len(qubits)):
+            needed = unitaries.angle_count(len(qubits))
+            raise _wrong("P0005", f"a dense unitary on {len(qubits)} qubits has {needed} angles, got {len(angles)}")
+        for gate, wires, slots in unitaries.template(len(qubits)):
+            self._add(gate, [qubits[w] for w in wires], [angles[k] for k in slots])
 
     def phase(self, angle: AngleLike) -> None:
         """Add to the global phase: the state is multiplied by exp(i angle)."""

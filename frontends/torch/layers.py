@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 LAYERS: dict[str, str] = {
     "snntorch._neurons.leaky.Leaky": ".layers_snntorch:LEAKY",
     "snntorch._neurons.synaptic.Synaptic": ".layers_snntorch:SYNAPTIC",
+    "qsc.frontends.torch.nn.Evolution": ".layers_unitaries:EVOLUTION",
     "qsc.frontends.torch.nn.Quantum": ".layers_quantum:QUANTUM",
 }
 """Class path -> module:object of its handler, loaded when such a layer is met."""

@@ -16,7 +16,8 @@ from ... import ir
 from ...bridges.extras import need
 from ...ir import Diagnostic, InputError, PauliSum, ops
 from ...ir.diagnostics import did_you_mean
-from ...ir.interpreter import quantum
+from ...ir.interpreter import quantum, unitaries
+from ...ir.unitaries import MOST_QUBITS
 from ...ir.verifier import circuit_faults
 from .. import builder
 
@@ -196,6 +197,30 @@ class PauliRotLayer(Quantum):
         for product, angle in zip(products, angles, strict=True):
             circuit.pauli_rot(product, angle)
         super().__init__(circuit, readout, qubits=qubits, name=name, dtype=dtype)
+
+
+class Evolution(nn.Module):
+    """Evolution by data: angles of circuits for exp(-i t_l H / 2), H = (M + M^T) / 2, with trained times t_l.
+
+    qubits: n, from 1 to 4. times: how many. forward: real matrices M (..., 2^n, 2^n) -> (..., times, angles), the input
+    of a `Quantum` layer whose circuit has `Circuit.dense(angles, qubits)` for each time. The parameter `t` starts
+    uniform in [0, 1). Its own gradient stops here: train with the matrices of `qsc.ir.interpreter.unitaries.evolution`.
+    """
+
+    def __init__(self, qubits: int, times: int, *, dtype: torch.dtype | None = None) -> None:
+        super().__init__()
+        if not 1 <= qubits <= MOST_QUBITS or times < 1:
+            raise InputError.of(
+                "P0004", f"no evolution on {qubits} qubits for {times} times: 1 to {MOST_QUBITS} qubits"
+            )
+        self.qubits = qubits
+        self.t = nn.Parameter(torch.rand(times, dtype=dtype))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(..., 2^n, 2^n) -> (..., times, angles). Raises InputError for another size."""
+        if x.dim() < 2 or x.shape[-2:] != (1 << self.qubits,) * 2:
+            raise InputError.of("M0004", f"an evolution on {self.qubits} qubits got a tensor of shape {tuple(x.shape)}")
+        return unitaries.angles(unitaries.evolution(x, self.t)).to(x.dtype)
 
 
 def _take_circuit(circuit: builder.Circuit | ir.Circuit | str | Path, name: str | None) -> ir.Circuit:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import control, layers, logic, mitigation, outcomes, quantum, spiking, tensor  # register the meanings
+from . import control, layers, logic, mitigation, outcomes, quantum, spiking, tensor, unitaries  # register the meanings
 from .compare import max_error, random_inputs, unitary
 from .evaluate import constant_value, evaluate, evaluate_graph
 from .logic import evaluate_netlist, latency, pulses
@@ -27,5 +27,6 @@ __all__ = [
     "random_inputs",
     "spiking",
     "tensor",
+    "unitaries",
     "unitary",
 ]

@@ -64,6 +64,7 @@ from .tensor import (
     Tanh,
     Unary,
 )
+from .unitaries import HermitianEvolution, UnitaryAngles
 
 __all__ = [
     "Abs",
@@ -90,6 +91,7 @@ __all__ = [
     "Expectation",
     "Extrapolate",
     "Gelu",
+    "HermitianEvolution",
     "LateAngles",
     "Launch",
     "LayerNorm",
@@ -127,4 +129,5 @@ __all__ = [
     "Synaptic",
     "Tanh",
     "Unary",
+    "UnitaryAngles",
 ]
