@@ -22,9 +22,9 @@ def angle_inputs(
 ) -> tuple[tuple[AngleInput, ...], dict[object, int]]:
     """The angle inputs of the groups, and the number of every parameter's variable.
 
-    Data come before trainable ones; in each those that `inputs` and `weights` name in that order, then the rest sorted
-    by name. The rest is data, or trainable where only `inputs` is given. Raises InputError P0002 for a name that is no group's, P0003 for one that is
-    listed twice.
+    Data come before trainable ones; of each kind first those that `inputs` and `weights` name, in that order, then the
+    rest by name. The rest is data, or trainable where only `inputs` is given. Raises InputError P0002 for a name that
+    is no group's, P0003 for one that is listed twice.
     """
     roles: dict[str, str] = {}
     for role, names in (("input", inputs), ("weight", weights)):

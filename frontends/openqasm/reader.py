@@ -13,15 +13,16 @@ from ...bridges.extras import need
 from ...ir import Circuit, Diagnostic, InputError, Location
 from ..base import Imported
 from ..readouts import Reading
+from .includes import Source, with_includes
 from .readouts import read_model
 
 Bits: TypeAlias = tuple[Bit, ...]
 QiskitCircuit: TypeAlias = Any
 
 _HEADER = re.compile(r"(?:\s|//[^\n]*\n|/\*.*?\*/)*OPENQASM\s+(\d+)", re.DOTALL)
-_PLACE_2 = re.compile(r"^'?\"?(?P<file>.*?):(?P<line>\d+),(?P<column>\d+): (?P<message>.*?)\"?'?$", re.DOTALL)
-_PLACE_3 = re.compile(r"^'?\"?(?P<file>)(?P<line>\d+),(?P<column>\d+): (?P<message>.*?)\"?'?$", re.DOTALL)
-_PLACE_LEXER = re.compile(r"^(?P<file>)L(?P<line>\d+):C(?P<column>\d+): (?P<message>.*)$", re.DOTALL)
+_PLACE_2 = re.compile(r"^'?\"?.*?:(?P<line>\d+),(?P<column>\d+): (?P<message>.*?)\"?'?$", re.DOTALL)
+_PLACE_3 = re.compile(r"^'?\"?(?P<line>\d+),(?P<column>\d+): (?P<message>.*?)\"?'?$", re.DOTALL)
+_PLACE_LEXER = re.compile(r"^L(?P<line>\d+):C(?P<column>\d+): (?P<message>.*)$", re.DOTALL)
 _WORD = re.compile(r"\w+|\S")
 _JSON_KEYS = {"bits", "commands", "phase", "qubits"}
 
@@ -83,32 +84,32 @@ def _qasm(path: Path, data: bytes, _: str | None) -> tuple[Circuit, Bits]:
     version = int(header[1]) if header else 3
     if version not in (2, 3):
         raise InputError.of("P0001", f"OpenQASM {version} is not taken", Location(str(path)), help="write it in 2 or 3")
-    return _taken((_qasm2 if version == 2 else _qasm3)(path, text), path)
+    source = with_includes(path, text)
+    return _taken((_qasm2 if version == 2 else _qasm3)(source), path)
 
 
-def _qasm2(path: Path, text: str) -> QiskitCircuit:
+def _qasm2(source: Source) -> QiskitCircuit:
     qasm2: Any = need("qiskit.qasm2", "qiskit")
     try:
         return qasm2.loads(
-            text,
-            include_path=(path.parent,),
+            source.text,
             custom_instructions=qasm2.LEGACY_CUSTOM_INSTRUCTIONS,
             custom_classical=qasm2.LEGACY_CUSTOM_CLASSICAL,
         )
     except qasm2.QASM2ParseError as fault:
-        raise _syntax(path, text, fault.message, _PLACE_2) from None
+        raise _syntax(source, fault.message, _PLACE_2) from None
 
 
-def _qasm3(path: Path, text: str) -> QiskitCircuit:
+def _qasm3(source: Source) -> QiskitCircuit:
     need("qiskit_qasm3_import", "qiskit")
     qasm3: Any = need("qiskit.qasm3", "qiskit")
     parser: Any = need("openqasm3.parser", "qiskit")
     try:
-        return qasm3.loads(text)
+        return qasm3.loads(source.text)
     except qasm3.QASM3ImporterError as fault:
-        raise _syntax(path, text, fault.message, _PLACE_3) from None
+        raise _syntax(source, fault.message, _PLACE_3) from None
     except parser.QASM3ParsingError as fault:
-        raise _syntax(path, text, _stopped(fault), _PLACE_LEXER) from None
+        raise _syntax(source, _stopped(fault), _PLACE_LEXER) from None
 
 
 def _stopped(fault: Exception) -> str:
@@ -122,19 +123,18 @@ def _stopped(fault: Exception) -> str:
     return f"L{token.line}:C{token.column}: {found} does not fit here"
 
 
-def _syntax(path: Path, text: str, message: str, form: re.Pattern[str]) -> InputError:
+def _syntax(source: Source, message: str, form: re.Pattern[str]) -> InputError:
     """The parser's message as a diagnostic. Columns of the parsers count from 0."""
     found = form.match(message)
     if found is None:
-        return InputError.of("P0001", message or "the text does not follow the grammar", Location(str(path)))
-    inner = found["file"]
+        return InputError.of(
+            "P0001", message or "the text does not follow the grammar", Location(str(source.place(1)[0]))
+        )
     line, column = int(found["line"]), int(found["column"])
-    if inner and inner != "<input>":
-        return InputError.of("P0001", found["message"], Location(inner, line, column + 1))
-    lines = text.splitlines()
-    excerpt = lines[line - 1] if 0 < line <= len(lines) else None
-    word = _WORD.match(excerpt or "", column)
-    place = Location(str(path), line, column + 1)
+    file, number = source.place(line)
+    excerpt = source.lines[line - 1] if line <= len(source.lines) else ""
+    word = _WORD.match(excerpt, column)
+    place = Location(str(file), number, column + 1)
     return InputError(Diagnostic("P0001", found["message"], place, length=len(word[0]) if word else 1, excerpt=excerpt))
 
 

@@ -6,10 +6,13 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from qsc.frontends.readouts import module_around
 from qsc.ir import AngleInput, Circuit, CircuitEditor
 from qsc.ir.angles import make_row
 from qsc.ir.gates import GATES
+from qsc.ir.interpreter import evaluate
 from qsc.ir.interpreter.compare import unitary
+from qsc.ir.ops import BitProbabilities, Probabilities
 
 INPUTS = (AngleInput("x", (3,)), AngleInput("w", (2,), "weight"))
 VARIABLES = 5
@@ -66,6 +69,10 @@ def random_condition(rng: np.random.Generator) -> tuple:
     return forms[rng.integers(len(forms))]
 
 
+def _batched(circuit: Circuit, arrays: list[np.ndarray]) -> list[np.ndarray]:
+    return [a if i.role == "weight" else a[None] for a, i in zip(arrays, circuit.inputs, strict=True)]
+
+
 class Lab:
     """What the tests of this folder share."""
 
@@ -74,6 +81,17 @@ class Lab:
     unitary = UNITARY
     inputs = INPUTS
     variables = VARIABLES
+
+    @staticmethod
+    def outcomes(circuit: Circuit, values: np.ndarray) -> np.ndarray:
+        """Probability of every value of the classical bits, then of every outcome of the qubits."""
+        bits = tuple(range(circuit.num_clbits))
+        ops = [Probabilities(circuit.name, tuple(range(circuit.num_qubits)))]
+        ops = [BitProbabilities(circuit.name, bits), *ops] if bits else ops
+        parts = np.split(values, np.cumsum([a.size for a in circuit.inputs])[:-1]) if circuit.inputs else []
+        arrays = [part.reshape(a.shape) for part, a in zip(parts, circuit.inputs, strict=True)]
+        found = [evaluate(module_around(circuit, op), _batched(circuit, arrays), precision="f64")[0] for op in ops]
+        return np.concatenate([f.numpy().ravel() for f in found])
 
     @staticmethod
     def matrix(circuit: Circuit, values: np.ndarray) -> np.ndarray:
