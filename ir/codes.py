@@ -47,6 +47,7 @@ CODES: dict[str, str] = {
     "B0002": "the bundle was altered",
     "B0003": "the bundle's schema is not one this version reads",
     "B0004": "the folder is not a bundle",
+    "B0005": "the budget file is wrong",
     "R0001": "the input does not fit the compiled model",
     "R0002": "the compiled model differs from the source",
     "R0003": "the check is vacuous",

@@ -14,6 +14,7 @@ COMMANDS: dict[str, str] = {
     "compile": "Compile a model for a target, and check the result.",
     "run": "Run a compiled bundle on inputs.",
     "verify": "Check a bundle against its source and the original framework.",
+    "check": "Check a bundle for CI: legality on a target, costs against a budget.",
     "inspect": "Print the IR of a model or a bundle, before or after any pass.",
     "targets": "List the targets.",
     "passes": "List the passes with their options.",
@@ -74,7 +75,8 @@ def main(arguments: list[str] | None = None) -> None:
 def run(arguments: list[str]) -> int:
     """The exit code of one call of the command."""
     try:
-        cli.main(args=arguments, prog_name="qsc", standalone_mode=False)
+        # What a command exits with comes back as a value here; commands return nothing else.
+        return cli.main(args=arguments, prog_name="qsc", standalone_mode=False) or 0
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except click.ClickException as fault:
@@ -88,7 +90,6 @@ def run(arguments: list[str]) -> int:
         return 0
     except Exception as fault:  # noqa: BLE001 - the last line of defence: sorts faults of the input from faults of qsc
         return _report(fault)
-    return 0
 
 
 def _report(fault: Exception) -> int:
