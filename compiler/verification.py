@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..ir import CheckError, Diagnostic, Module
+from ..ir.ops import BitSamples, Samples
 from ..ir.types import DYNAMIC, Type
 
 if TYPE_CHECKING:
@@ -124,23 +125,64 @@ def _importer_check(bundle: Bundle, importer: str) -> Check:
 
 
 def compare(kind: str, given: Sequence[np.ndarray], wanted: Sequence[np.ndarray], bundle: Bundle) -> Check:
-    """The check of given against wanted outputs, typed as the program's outputs."""
-    types = [v.type for v in bundle.program.graph.outputs]
+    """The check of given against wanted outputs, typed as the program's outputs.
+
+    Bits drawn by samples are compared by how often they and the parities of pairs of them are 1, within
+    `SAMPLED_DEVIATIONS` standard errors: no two simulators draw the same shots.
+    """
+    values = bundle.program.graph.outputs
+    types = [v.type for v in values]
     exact = all(t.dtype in ("spike", "bit") for t in types)
     tolerance = 0.0 if exact else bundle.manifest["max_error"] or TOLERANCE[bundle.default_precision]
-    error, worst, mismatches, samples, vacuous = 0.0, -1, 0, 0, True
-    for a, b, t in zip(given, wanted, types, strict=True):
+    drawn = sampled_values(bundle.program)
+    error, worst, mismatches, samples, vacuous, detail = 0.0, -1, 0, 0, True, ""
+    for a, b, value in zip(given, wanted, values, strict=True):
+        t, allowed = value.type, tolerance
+        if value.name in drawn:
+            if t.dtype != "bit":
+                detail = f"{value.name} is computed from shots: not compared"
+                continue
+            a, b, allowed = _in_deviations(a, b)
+            detail = f"frequencies of bits, in standard errors; limit {SAMPLED_DEVIATIONS:g}"
         difference = np.abs(a.astype(np.float64) - b.astype(np.float64))
         if difference.size == 0:
             continue
         per_input = difference.max(axis=tuple(i for i in range(difference.ndim) if i != _axis(t)))
         samples = len(per_input) if t.batched else 1
-        mismatches += int((difference > tolerance).sum())
+        mismatches += int((difference > allowed).sum())
         if worst < 0 or float(per_input.max()) > error:
             error, worst = float(per_input.max()), int(per_input.argmax())
         vacuous &= samples > 1 and _constant(b, t)
     passed = mismatches == 0 and not vacuous and samples > 0
-    return Check(kind, passed, samples, error, tolerance, worst, mismatches, vacuous and mismatches == 0)
+    return Check(kind, passed, samples, error, tolerance, worst, mismatches, vacuous and mismatches == 0, detail)
+
+
+SAMPLED_DEVIATIONS = 6.0
+"""Standard errors by which two frequencies of drawn bits may differ: one pair in 5e8 does by chance."""
+
+
+def sampled_values(module: Module) -> set[str]:
+    """Names of the values of the main graph that depend on drawn shots."""
+    drawn: set[str] = set()
+    for node in module.graph.nodes:
+        held = [node.op, *(n.op for body in node.op.bodies for n in body.walk())]
+        if any(isinstance(op, Samples | BitSamples) for op in held) or any(v.name in drawn for v in node.operands):
+            drawn |= {v.name for v in node.results}
+    return drawn
+
+
+def _in_deviations(given: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+    """Frequencies of every bit and parity of two, (..., shots, k) -> (..., k + k(k-1)/2), in standard errors of their
+    difference, and the largest difference that is allowed."""
+    shots, width = given.shape[-2:]
+    pairs = [(i, j) for i in range(width) for j in range(i)]
+    frequencies = []
+    for bits in (given.astype(bool), wanted.astype(bool)):
+        parities = [bits[..., i] ^ bits[..., j] for i, j in pairs]
+        frequencies.append(np.concatenate([bits, *(p[..., None] for p in parities)], axis=-1).mean(axis=-2))
+    pooled = (frequencies[0] + frequencies[1]) / 2
+    deviation = np.sqrt(np.maximum(pooled * (1 - pooled), 1 / shots) * 2 / shots)
+    return frequencies[0] / deviation, frequencies[1] / deviation, SAMPLED_DEVIATIONS
 
 
 def _axis(t: Type) -> int:
