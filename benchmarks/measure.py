@@ -36,6 +36,12 @@ def peak_mib() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
+def resident_mib(field: str) -> float:
+    """A line of this process's memory status: `VmRSS` now, `VmHWM` at its peak."""
+    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(field))
+
+
 def in_child(script: str, argument: str) -> dict[str, float]:
     """Run `script argument` in a fresh Python; its last line is JSON with what it measured."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}

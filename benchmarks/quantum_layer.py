@@ -13,13 +13,12 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from statistics import median
 
 import pennylane as qml
 import qsc
 import torch
-from measure import in_child
+from measure import in_child, resident_mib
 from pennylane.qnn.torch import TorchLayer
 from torch import Tensor, nn
 
@@ -82,12 +81,6 @@ def forward_backward(layer: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 MODES: dict[str, Callable[[nn.Module, Tensor], object]] = {"forward": forward, "forward+backward": forward_backward}
-
-
-def resident_mib(field: str) -> float:
-    """A line of this process's memory status: `VmRSS` now, `VmHWM` at its peak."""
-    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
-    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(field))
 
 
 def memory(argument: str) -> None:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-BENCHMARKS = ("startup", "circuit_size", "circuit_growth", "nir_size", "quantum_layer")
+BENCHMARKS = ("startup", "circuit_size", "circuit_growth", "nir_size", "quantum_layer", "gradient_batch")
 
 
 def main() -> None:
