@@ -1,0 +1,108 @@
+"""Folded, twirled and padded circuits: the same unitary, legal on the device, and what twirling is for."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from qiskit.circuit import QuantumCircuit
+from qiskit.circuit.library import CPhaseGate, UnitaryGate, get_standard_gate_name_mapping
+from qiskit.quantum_info import PTM, Operator
+from qsc.backends.qiskit import routing
+from qsc.backends.qiskit.compact import compact
+from qsc.backends.qiskit.devices import find
+from qsc.backends.qiskit.mitigation import folded, padded, twirled, variants
+from qsc.ir import PauliSum
+from qsc.ir.ops import Expectation, MitigatedExpectation
+
+DEVICES = ("fake_nairobi", "fake_torino", "fake_sherbrooke")
+
+
+def routed(lab, seed: int, device: str) -> tuple[QuantumCircuit, object]:
+    from qsc.bridges.qiskit import to_qiskit
+
+    target = find(device).device.target
+    circuit = to_qiskit(lab.random_circuit(np.random.default_rng(seed), 3, 12)).circuit
+    return routing.route(circuit, target, seed, range(3), "fast").circuit, target
+
+
+def matrix(circuit: QuantumCircuit, qubits) -> Operator:
+    bound = circuit.assign_parameters(np.linspace(-1, 2, circuit.num_parameters))
+    return Operator(compact(bound, [], qubits).circuit)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_copies_mean_the_same_and_are_legal(lab, device):
+    circuit, target = routed(lab, DEVICES.index(device), device)
+    qubits = routing.active_qubits(circuit)
+    wanted = matrix(circuit, qubits)
+    copies = [folded(circuit, scale, folding, target) for scale in (3, 5) for folding in ("global", "local")]
+    copies += [twirled(circuit, np.random.default_rng(k), target) for k in range(4)]
+    copies += [padded(circuit, sequence, target) for sequence in ("XX", "XY4")]
+    for copy in copies:
+        assert routing.legal(copy, target)
+        assert matrix(copy, qubits).equiv(wanted, atol=1e-12)
+
+
+@pytest.mark.parametrize("folding", ["global", "local"])
+def test_folds_have_as_many_gates_as_they_say(lab, folding):
+    circuit, target = routed(lab, 4, "fake_torino")
+    for scale in (1, 3, 5):
+        longer = folded(circuit, scale, folding, target)
+        assert longer.count_ops()["cz"] == scale * circuit.count_ops()["cz"]
+
+
+class Given:
+    """Draws what it is told."""
+
+    def __init__(self, letters: tuple[str, str]) -> None:
+        self.letters = letters
+
+    def choice(self, known: list[str], count: int) -> np.ndarray:
+        return np.array(self.letters)
+
+
+@pytest.mark.parametrize("name", ["cz", "cx", "ecr", "iswap"])
+def test_the_average_over_all_twirls_is_a_pauli_channel(name):
+    gate = get_standard_gate_name_mapping()[name]
+    source = QuantumCircuit(2)
+    source.append(gate, [0, 1])
+    target = find("all:2").device.target
+    error = Operator(CPhaseGate(0.4)) @ Operator(UnitaryGate(Operator.from_label("XI").power(0.1)))
+    total = np.zeros((16, 16))
+    for letters in itertools.product("IXYZ", repeat=2):
+        noisy = QuantumCircuit(2)
+        for step in twirled(source, Given(letters), target).data:
+            noisy.append(step)
+            if step.operation.name == name:
+                noisy.append(UnitaryGate(error), [0, 1])
+        total += PTM(Operator(noisy)).data.real / 16
+    left = total @ PTM(Operator(gate)).data.real.T
+    assert np.abs(left - np.diag(np.diag(left))).max() < 1e-12
+    assert np.diag(left).min() < 0.95
+
+
+def test_variants_are_the_same_every_time(lab):
+    circuit, target = routed(lab, 1, "fake_nairobi")
+    op = MitigatedExpectation("c", (PauliSum.parse("Z0"),), scales=(1, 3), twirls=2, seed=4)
+    first, second = variants(circuit, op, target), variants(circuit, op, target)
+    assert first == second
+    assert len(first) == 4
+    assert first[0] != first[1]
+
+
+def test_a_mitigated_readout_has_the_values_of_the_plain_one(lab):
+    circuit = lab.random_circuit(np.random.default_rng(5), 3, 12)
+    observables = (PauliSum.parse("Z0"), PauliSum.parse("X0*Y1 - 0.5*Z2 + 0.25"))
+    values = np.random.default_rng(1).normal(size=(3, 5))
+    plain = lab.job(circuit, Expectation(circuit.name, observables), "fake_nairobi")
+    op = MitigatedExpectation(circuit.name, observables, scales=(1, 3), twirls=2, folding="local")
+    job = lab.job(circuit, op, "fake_nairobi")
+    exact = job.run(values)
+    assert exact.shape == (3, 2, 2)
+    assert np.abs(exact - plain.run(values)[:, None]).max() < 1e-9
+    assert np.abs(job.reference(values) - exact).max() < 1e-9
+    noisy, drawn = job.run(values, noise=True), job.run(values, noise=True, shots=2000)
+    assert np.abs((drawn - noisy) / job.standard_errors).max() < 5
+    assert np.abs(noisy[:, 1] - exact[:, 1]).max() > np.abs(noisy[:, 0] - exact[:, 0]).max()
