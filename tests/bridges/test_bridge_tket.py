@@ -21,7 +21,7 @@ from pytket.circuit import (
 from pytket.circuit.logic_exp import reg_eq, reg_lt
 from pytket.passes import AutoRebase, CliffordSimp, FullPeepholeOptimise, KAKDecomposition, SynthesiseTket
 from pytket.pauli import Pauli
-from qiskit.quantum_info import random_unitary
+from qiskit.quantum_info import Operator, random_unitary
 from qsc.bridges.faults import UnconvertibleError
 from qsc.bridges.tket import NotAffineError, from_tket, to_tket, with_symbols
 from qsc.ir import InputError
@@ -36,6 +36,10 @@ def matrix_of(tk: Circuit, values: dict) -> np.ndarray:
     bound.symbol_substitution(values)
     order = [int(format(index, f"0{tk.n_qubits}b")[::-1], 2) for index in range(1 << tk.n_qubits)]
     return bound.get_unitary()[np.ix_(order, order)]
+
+
+def random_matrix(size: int) -> np.ndarray:
+    return np.asarray(Operator(random_unitary(size, seed=size)).data)
 
 
 def bound_rows(made, values: np.ndarray) -> dict:
@@ -129,12 +133,9 @@ def test_boxes(lab):
     tk.add_circbox(CircBox(inner), [2, 0])
     tk.add_pauliexpbox(PauliExpBox([Pauli.X, Pauli.Y, Pauli.Z], A * 0.5), [2, 0, 1])
     tk.add_qcontrolbox(QControlBox(CircBox(inner), 1), [0, 2, 1])
-    for size, box, add in (
-        (2, Unitary1qBox, tk.add_unitary1qbox),
-        (4, Unitary2qBox, tk.add_unitary2qbox),
-        (8, Unitary3qBox, tk.add_unitary3qbox),
-    ):
-        add(box(random_unitary(size, seed=size).data), *range(size.bit_length() - 1))
+    tk.add_unitary1qbox(Unitary1qBox(random_matrix(2)), 0)
+    tk.add_unitary2qbox(Unitary2qBox(random_matrix(4)), 0, 1)
+    tk.add_unitary3qbox(Unitary3qBox(random_matrix(8)), 0, 1, 2)
     tk.add_diagonal_box(DiagonalBox(np.exp(1j * np.arange(4))), [1, 2])
     values = {A: 0.4, B: -0.7}
     back, _ = from_tket(tk)

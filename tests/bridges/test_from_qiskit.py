@@ -9,7 +9,7 @@ from qiskit.circuit import Parameter, ParameterVector
 from qiskit.circuit import library as lib
 from qiskit.circuit.classical import expr
 from qiskit.circuit.library import standard_gates as std
-from qiskit.quantum_info import Operator, SparsePauliOp, Statevector, random_clifford, random_unitary
+from qiskit.quantum_info import Operator, Pauli, SparsePauliOp, Statevector, random_clifford, random_unitary
 from qiskit_aer import AerSimulator
 from qiskit_aer.library import SaveStatevector
 from qsc.bridges.faults import NotAffineError, UnconvertibleError
@@ -79,8 +79,8 @@ GATES = [
     lib.QFTGate(3),
     lib.DiagonalGate([1, -1, 1j, -1j]),
     lib.GlobalPhaseGate(T),
-    lib.PauliEvolutionGate(SparsePauliOp(["XYZ", "IZZ", "ZII", "III"], [0.3, 1, -2, 0.5]), time=T),
-    lib.PauliProductRotationGate(SparsePauliOp(["ZIYX"]).paulis[0], T),
+    lib.PauliEvolutionGate(SparsePauliOp(["XYZ", "IZZ", "ZII", "III"], np.array([0.3, 1, -2, 0.5])), time=T),
+    lib.PauliProductRotationGate(Pauli("ZIYX"), T),
     random_clifford(3, seed=4),
     QuantumCircuit(2, global_phase=T / 3).to_gate(),
 ]
@@ -101,7 +101,7 @@ def test_every_gate_of_the_library_with_its_phase(lab, gate):
 def test_states_are_prepared():
     qc = QuantumCircuit(3)
     wanted = np.arange(1, 9) / np.linalg.norm(np.arange(1, 9))
-    qc.prepare_state(wanted, [2, 0, 1])
+    qc.prepare_state(Statevector(wanted), [2, 0, 1])
     made = to_qiskit(from_qiskit(qc)).circuit
     assert np.abs(Statevector(made).data - Statevector(qc).data).max() < 1e-10
 
@@ -194,7 +194,8 @@ def switched(qc: QuantumCircuit) -> None:
 
 
 def looped(qc: QuantumCircuit) -> None:
-    with qc.for_loop(range(3)) as turn:
+    turn = Parameter("turn")
+    with qc.for_loop(range(3), turn):
         qc.ry(0.2 * turn, 0)
         qc.measure(0, 0)
         with qc.if_test((0, 1)):
