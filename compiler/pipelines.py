@@ -14,11 +14,12 @@ from . import registry
 from .passes.base import Pass
 
 LOGICAL: tuple[str, ...] = (
-    "cancel-gates",
-    "light-cone",
     "trim-ends",
     "relabel-swaps",
+    "cancel-gates",
+    "light-cone",
     "absorb-clifford",
+    "light-cone",
     "fuse-blocks",
     "cancel-gates",
     "schedule-commuting",
@@ -29,7 +30,19 @@ NATIVE: tuple[str, ...] = ("lower-native", "fuse-single-qubit")
 """Passes that bring circuits into a target's own gates."""
 
 PIPELINES: dict[str, tuple[str, ...]] = {
-    "quantum": ("quantize-weights?", "bake-weights", *LOGICAL, "portfolio", *NATIVE, "partition"),
+    "quantum": (
+        "quantize-weights?",
+        "bake-weights",
+        "prune-angles?",
+        *LOGICAL,
+        "portfolio",
+        "split-readouts",
+        "measure-controls?",
+        "reuse-qubits",
+        *NATIVE,
+        "mitigate?",
+        "partition",
+    ),
     "neuromorphic": ("fold-batchnorm", "quantize-weights?", "partition"),
     "sfq": ("simplify-logic", "map-rsfq", "balance-paths", "insert-splitters", "partition"),
     "host": ("quantize-weights?",),
