@@ -48,7 +48,7 @@ def test_exact(target: str, passes: str):
 def test_shots_and_noise():
     module = read(STAIRCASE)
     wanted = evaluate(module, [inputs(2)])
-    drawn = qsc.compile(module, target="line:2", passes=REUSE, effort="fast").run(inputs(2), shots=3000)
+    drawn = qsc.compile(module, target="line:2", passes=REUSE, effort="fast").run(inputs(2), shots=20000)
     noisy = qsc.compile(module, target="fake_torino", passes=REUSE, effort="fast").run(
         inputs(2), shots=4000, noise=True
     )
