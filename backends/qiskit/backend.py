@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar
 
 import numpy as np
 from qiskit import qasm3, qpy
@@ -19,7 +19,6 @@ from ...bridges.qiskit import CLBITS, Converted, to_qiskit
 from ...bridges.settings import group
 from ...ir import Module, Node, TargetError
 from ...ir.circuit import Circuit
-from ...ir.gates import OPCODES
 from ...ir.ops import (
     BitExpectation,
     BitProbabilities,
@@ -37,6 +36,7 @@ from ...ir.types import DTYPES
 from ..base import Costs, Emission, RunOptions, SelfCheck
 from ..legality import DeviceRules, EmittedCircuit
 from ..pub import Pub, on_device
+from ..readouts import Read, check_fits, op_of, read_bits, read_qubits, readout_of, unmeasured
 from . import primitives, routing
 from .described import target_from_table
 from .emitted import device_rules, emitted_circuit
@@ -45,8 +45,6 @@ from .noise import read_calibration
 from .primitives import VARIANTS_FILE, load
 from .services import QiskitServices
 from .simulate import READOUT, Facts, Runner
-
-Read: TypeAlias = Expectation | Probabilities | Samples | BitExpectation | BitProbabilities | BitSamples
 
 _KINDS = {
     BitProbabilities.mnemonic: Probabilities.mnemonic,
@@ -73,7 +71,7 @@ class QiskitBackend:
     def unsupported(self, node: Node, module: Module, target: Target) -> str | None:
         """None for readouts of circuits; everything else is classical."""
         if isinstance(node.op, BitReadout):
-            return _unmeasured(module.circuits[node.op.circuit], node.op)
+            return unmeasured(module.circuits[node.op.circuit], node.op)
         if isinstance(node.op, Readout):
             return None
         return f"{node.op.mnemonic} is a classical op and runs on the host"
@@ -112,10 +110,10 @@ class QiskitBackend:
         TargetError T0002 where the circuit is wider than the device, T0003 where the device lacks an operation.
         """
         node = readout_of(launch)
-        circuit = module.circuits[_op(node).circuit]
-        _check_fits(circuit, node, target)
+        circuit = module.circuits[op_of(node).circuit]
+        check_fits(circuit, node, target)
         converted = to_qiskit(circuit)
-        logical, read = measured(converted.circuit, _op(node))
+        logical, read = measured(converted.circuit, op_of(node))
         device = constrained(target.device.target, logical, target.data.get("angles", {}))
         try:
             routed = routing.route(logical, device, seed, read, effort)
@@ -123,7 +121,7 @@ class QiskitBackend:
             raise TargetError.of(
                 "T0003", f"circuit {circuit.name} does not fit {target.name}: {fault.message}", circuit.place
             ) from fault
-        files, pub = artifacts(_op(node), circuit, converted, routed, target)
+        files, pub = artifacts(op_of(node), circuit, converted, routed, target)
         if isinstance(node.op, MitigatedExpectation):
             files[VARIANTS_FILE] = _qpy_bytes(variants(routed.circuit, node.op, device))
         unused = [name for name in target.native_ops if name not in device.operation_names]
@@ -143,7 +141,7 @@ class QiskitBackend:
         `noise` adds the device's calibrated errors. With `device` it runs there instead: see `primitives.run`.
         The result is float64 where any input is, else of declared type.
         """
-        node, op = readout_of(launch), _op(readout_of(launch))
+        node, op = readout_of(launch), op_of(readout_of(launch))
         circuit, pub = load(files)
         known = dict(zip((v.name for v in launch.body.inputs), inputs, strict=True))
         arrays = [module.weights[v.weight_name] if v.is_weight else np.asarray(known[v.name]) for v in node.operands]
@@ -187,9 +185,9 @@ def measured(circuit: QuantumCircuit, op: Read) -> tuple[QuantumCircuit, tuple[i
 
     Classical bits that are read move into the readout register, in the order in which they are read.
     """
-    read = _read_qubits(op)
+    read = read_qubits(op)
     if isinstance(op, BitReadout):
-        return _with_bits_apart(circuit, _read_bits(op)), ()
+        return _with_bits_apart(circuit, read_bits(op)), ()
     if isinstance(op, Expectation):
         return circuit, read
     logical, register = circuit.copy(), ClassicalRegister(len(read), READOUT)
@@ -221,85 +219,6 @@ def artifacts(
     return files, pub
 
 
-def readout_of(launch: Launch) -> Node:
-    """The launch's only node, a readout."""
-    (node,) = launch.body.nodes
-    return node
-
-
-def _op(node: Node) -> Read:
-    if not isinstance(node.op, Read):
-        raise TypeError(f"{node.op.mnemonic} is not a readout")
-    return node.op
-
-
-def _read_qubits(op: Read) -> tuple[int, ...]:
-    if isinstance(op, Expectation):
-        return tuple(sorted({q for observable in op.observables for q in observable.qubits}))
-    return op.qubits if isinstance(op, Probabilities | Samples) else ()
-
-
-def _read_bits(op: BitReadout) -> tuple[int, ...]:
-    if isinstance(op, BitExpectation):
-        return tuple(sorted({b for observable in op.observables for b in observable.qubits}))
-    return op.bits if isinstance(op, BitProbabilities | BitSamples) else ()
-
-
-# Fitting
-
-
-def _check_fits(circuit: Circuit, node: Node, target: Target) -> None:
-    limit = int(target.limits["qubits"])
-    place = circuit.place or node.location
-    if circuit.num_qubits > limit:
-        over = circuit.num_qubits - limit
-        raise TargetError.of(
-            "T0002",
-            f"circuit {circuit.name} has {circuit.num_qubits} qubits, {target.name} has {limit}: {over} too many",
-            place,
-            help="choose a wider device (`qsc targets` lists them), or run the light-cone pass, which drops the qubits "
-            "that no readout depends on",
-        )
-    lacking = [name for name in _needed(circuit, node) if name not in target.native_ops]
-    if not target.data.get("mid_circuit_measurement", True) and _measures_inside(circuit, _read_qubits(_op(node))):
-        lacking.append("measurement in the middle of a circuit")
-    if lacking:
-        raise TargetError.of(
-            "T0003",
-            f"circuit {circuit.name} needs {' and '.join(lacking)}, which {target.name} does not have",
-            place,
-            help="choose a device that has it: `qsc targets` lists them",
-        )
-
-
-def _needed(circuit: Circuit, node: Node) -> list[str]:
-    used = set(circuit.opcode.tolist())
-    needed = [name for name in ("measure", "reset") if OPCODES[name] in used]
-    if not isinstance(node.op, Expectation) and "measure" not in needed:
-        needed.append("measure")
-    return needed + (["if_else"] if (circuit.condition >= 0).any() else [])
-
-
-def _measures_inside(circuit: Circuit, read: Sequence[int]) -> bool:
-    """Whether a qubit is used or read after it was measured, or a condition waits for a bit."""
-    measured: set[int] = set()
-    silent = (OPCODES["measure"], OPCODES["barrier"])
-    for row in circuit.rows() if circuit.has_measurement else ():
-        if row.condition >= 0 or (row.opcode not in silent and measured.intersection(row.wires)):
-            return True
-        if row.opcode == OPCODES["measure"]:
-            measured.update(row.wires)
-    return bool(measured.intersection(read))
-
-
-def _unmeasured(circuit: Circuit, op: BitReadout) -> str | None:
-    """Why the classical bits that an op reads cannot be handed back; None where they can."""
-    measures = (circuit.opcode == OPCODES["measure"]) & (circuit.condition < 0)
-    written = set(circuit.clbits[circuit.clbit_ptr[:-1][measures]].tolist())
-    missing = [bit for bit in _read_bits(op) if bit not in written]
-    return f"classical bits {missing} are not measured, or only under a condition" if missing else None
-
-
 def _pub(
     op: Read,
     circuit: Circuit,
@@ -310,8 +229,8 @@ def _pub(
     used = routing.parameters_of(routed.circuit)
     kept = [k for k, parameter in enumerate(converted.parameters) if parameter.name in used]
     observables = op.observables if isinstance(op, Expectation | BitExpectation) else ()
-    places = {bit: k for k, bit in enumerate(_read_bits(op))} if isinstance(op, BitReadout) else routed.final
-    read = [routed.final[q] for q in _read_qubits(op)]
+    places = {bit: k for k, bit in enumerate(read_bits(op))} if isinstance(op, BitReadout) else routed.final
+    read = [routed.final[q] for q in read_qubits(op)]
     active = sorted({*routing.active_qubits(routed.circuit), *read})
     return Pub(
         circuit=circuit.name,

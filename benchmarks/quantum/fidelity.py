@@ -17,8 +17,9 @@ import qsc
 from qiskit.transpiler import generate_preset_pass_manager
 from qsc import ir
 from qsc.backends.base import RunOptions
-from qsc.backends.qiskit.backend import QiskitBackend, artifacts, measured, readout_of
+from qsc.backends.qiskit.backend import QiskitBackend, artifacts, measured
 from qsc.backends.qiskit.routing import log_fidelity, routed_form
+from qsc.backends.readouts import readout_of
 from qsc.bridges.qiskit import to_qiskit
 from qsc.compiler import driver, registry
 from qsc.compiler.manager import Watch
