@@ -90,6 +90,21 @@ def embedding(gates: np.ndarray) -> qsc.Circuit:
     return c
 
 
+def trotter(time: float, steps: int) -> qsc.Circuit:
+    """exp(-i time H / 2) of an image of 64 pixels by so many first-order steps: one rotation a step for each Pauli
+    product with an even number of Y, its angle linear in the pixels."""
+    c = qsc.Circuit(QUBITS)
+    pixels = c.inputs("pixels", (8, 8))
+    products = ["".join(letters) for letters in product("IXYZ", repeat=QUBITS)]
+    even = [letters for letters in products if letters.count("Y") % 2 == 0]
+    for _ in range(steps):
+        for letters in even:
+            weights = np.real(time / (8 * steps) * pauli_matrix(letters))
+            angle = sum(weights[i, j] * pixels[i, j] for i, j in zip(*weights.nonzero(), strict=True))
+            c.pauli(angle, letters, range(QUBITS))
+    return c
+
+
 reference = Reference()
 if WEIGHTS.exists():
     reference.load_state_dict(load_file(WEIGHTS))
