@@ -21,7 +21,7 @@ import numpy as np
 from ...ir.angles import ZERO_ROW, Row, add_rows, make_row, row_is_multiple
 from ...ir.gates import GATES, OPCODES, pauli_matrix, rotation_matrix
 from ..passes.gate_families import families
-from .euler import Chain, angles_of, emit, snapped
+from .euler import Chain, angles_of, constant, emit, snapped
 from .templates import Step, Template, substitute
 
 LETTERS = tuple("".join(p) for p in product("IXYZ", repeat=2))
@@ -152,7 +152,7 @@ def _append(block: Block, code: int, angle: Row) -> None:
         block.phase = add_rows(block.phase, _without_constant(angle), Fraction(-1, 2))
         return
     if row_is_multiple(angle, Fraction(1, 2)):
-        block.clifford = rotation_matrix(LETTERS[code], float(Fraction(angle[0], angle[1])) * np.pi) @ block.clifford
+        block.clifford = rotation_matrix(LETTERS[code], constant(angle)) @ block.clifford
         return
     code, sign = conjugate(block.clifford.conj().T, code)
     if sign < 0:

@@ -103,7 +103,10 @@ class Shortest:
     def candidates(self, circuit: Circuit, effort: str, seed: int) -> list:
         return []
 
-    def score(self, circuit: Circuit, observed: Sequence[int], effort: str, seed: int) -> tuple[float, ...]:
+    def placed(self, circuit: Circuit, observed: Sequence[int], seed: int, tries: int) -> list:
+        return []
+
+    def score(self, circuit: Circuit, observed: Sequence[int], seed: int, tries: int) -> tuple[float, ...]:
         costs = circuit.costs()
         return tuple(float(costs[key]) for key in ("two_qubit_gates", "two_qubit_depth", "gates"))
 

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from qsc.compiler.contracts import check
 from qsc.compiler.passes.base import Contract, Pass
+from qsc.frontends.text import read
 from qsc.ir import CheckError, Module, print_module, verify
 
-ALONE, ORDERS, BATCH = 120, 200, 3
+ALONE, ORDERS, BATCH = 100, 200, 3
 LEAST_SHARE = 0.1
 
 
@@ -21,6 +22,15 @@ class AllOutputs(Pass):
 
     name: ClassVar[str] = "all-outputs"
     contract: ClassVar[Contract] = Contract.DISTRIBUTION
+
+
+FOUND = {
+    "a multiple of pi that is not written as one": (
+        "fuse-blocks",
+        "u3(2*pi - 1.5707963267948966, pi, pi) q[1]; cx q[0], q[1]; ry(x[0]) q[0]; cx q[1], q[0]",
+    ),
+}
+"""Programs on which a pass once was wrong."""
 
 
 def inputs_of(seed: int) -> list[list[np.ndarray]]:
@@ -51,6 +61,17 @@ def test_alone(fuzz, pass_name: str):
         except CheckError as fault:
             pytest.fail(f"seed {seed}, {styles[seed % len(styles)]}: {fault}\n{text}\n{print_module(after)}")
     assert fired >= LEAST_SHARE * ALONE
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_found_before(fuzz, name: str):
+    pass_name, gates = FOUND[name]
+    before = read(
+        f"circuit c(x[2]) on 2 qubits {{ {gates}; }}\n"
+        'main(x: f64[?,2]) { y = probabilities(x, circuit="c", qubits=[0, 1]); return y; }'
+    )
+    pass_ = fuzz.make(pass_name)
+    held(pass_, before, pass_.run(before, fuzz.context()), 0)
 
 
 @pytest.mark.parametrize("part", range(4))
