@@ -1,7 +1,8 @@
 """Runs the published systems of `examples/` and writes docs/systems.md: tools/run_systems.py [ROW ..] [--data DIR]
 
 Each `examples/NN-*/evaluate.py` has `TARGETS` and `figures(target)`, which gives what was checked with its figure, and
-the bundle. A row whose data are not given keeps the figures that the page has.
+the bundle; of one without `figures` the page only names the README. A row whose data are not given keeps the figures
+that the page has.
 """
 
 from __future__ import annotations
@@ -52,11 +53,13 @@ def load(folder: Path) -> ModuleType:
 def section(folder: Path, data: Path | None) -> str | None:
     """The part of the page about one system; None where its data are missing."""
     module = load(folder)
+    title = (folder / "README.md").read_text(encoding="utf-8").splitlines()[0].removeprefix("# ")
+    lines = [f"## {folder.name[:2]}. {title}", "", f"[examples/{folder.name}](../examples/{folder.name}/README.md)", ""]
+    if not hasattr(module, "figures"):
+        return "\n".join([*lines, "Its figures are in its README."]) + "\n"
     needs_data = "data" in inspect.signature(module.figures).parameters
     if needs_data and data is None:
         return None
-    title = (folder / "README.md").read_text(encoding="utf-8").splitlines()[0].removeprefix("# ")
-    lines = [f"## {folder.name[:2]}. {title}", "", f"[examples/{folder.name}](../examples/{folder.name}/README.md)", ""]
     lines += ["| target | check | measured |", "|---|---|---|"]
     for target in module.TARGETS:
         print(f"{folder.name} on {target}", flush=True)

@@ -13,7 +13,7 @@ MODEL = Path(__file__).parents[2] / "examples" / "11-transmon-classifier" / "mod
 
 @pytest.fixture(scope="module")
 def bundle() -> qsc.Bundle:
-    return qsc.compile(MODEL, target="line:10")
+    return qsc.compile(MODEL, target="line:10", effort="fast")
 
 
 def test_no_swap_on_a_line_of_ten(bundle: qsc.Bundle):
