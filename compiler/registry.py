@@ -120,6 +120,12 @@ FAMILIES: dict[str, tuple[str, str]] = {
     "ionq_": ("qsc.backends.qiskit.devices:find", "an IonQ device: ionq_aria_25, ionq_forte_36"),
     "iqm_": ("qsc.backends.qiskit.devices:find", "an IQM device: iqm_crystal_5, iqm_crystal_20, iqm_crystal_54"),
     "rigetti_": ("qsc.backends.qiskit.devices:find", "a Rigetti device: rigetti_ankaa_84"),
+    "quantinuum_h1-": ("qsc.backends.tket.devices:find", "a Quantinuum machine by tket: quantinuum_h1-1"),
+    "quantinuum_h2-": (
+        "qsc.backends.tket.devices:find",
+        "a Quantinuum machine by tket: quantinuum_h2-1, quantinuum_h2-2",
+    ),
+    "tket:": ("qsc.backends.tket.devices:find", "any device of this list by tket: tket:fake_torino, tket:line:8"),
     "quantinuum_": ("qsc.backends.qiskit.devices:find", "a Quantinuum device through Qiskit: quantinuum_h2_56"),
     "all:": ("qsc.backends.qiskit.devices:find", "a generic device, N qubits, every pair coupled: all:20"),
 }
@@ -134,6 +140,7 @@ BACKENDS = Registry(
         "nir": "qsc.backends.nir:NirBackend",
         "qiskit": "qsc.backends.qiskit:QiskitBackend",
         "sfq": "qsc.backends.sfq:SfqBackend",
+        "tket": "qsc.backends.tket:TketBackend",
     },
 )
 """Backend name -> class."""

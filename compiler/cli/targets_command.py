@@ -27,9 +27,10 @@ def command(everything: bool, as_json: bool) -> None:
     rows.append(("FILE.toml", "a chip of your own, described in a file"))
     if everything:
         from ...backends.qiskit.devices import names
+        from ...backends.tket.devices import names as tket_names
 
         try:
-            rows += list(names())
+            rows += [*names(), *tket_names()]
         except MissingError as missing:
             click.echo(missing.diagnostics[0].render(), err=True)
     if as_json:
