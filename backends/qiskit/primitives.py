@@ -101,7 +101,7 @@ def run(
     values = pub.bind(variables)
     if isinstance(primitive, BaseEstimatorV2):
         _check_estimator(primitive, pub)
-        wanted = precision or (None if shots is None else shots**-0.5)
+        wanted = shots**-0.5 if precision is None and shots is not None else precision
         return _estimated(primitive, placed, pub, values, wanted)
     if pub.kind == "expectation":
         return _read_by_settings(primitive, placed, pub, values, shots)

@@ -15,6 +15,7 @@ from qiskit_aer import AerSimulator
 from qiskit_aer.library import SaveExpectationValue, SaveProbabilities
 from qiskit_aer.noise import NoiseModel
 
+from ...bridges.primitives import READOUT
 from ...bridges.settings import Setting, constants, flip_readout, group, outcome_bits, undone_readout
 from ...ir import InputError, TargetError
 from ..base import RunOptions
@@ -41,9 +42,6 @@ BATCH_NUMBERS = 1 << 22
 
 BIT_EXPECTATION = "bit_expectation"
 """The kind of an emitted readout whose observables are of the bits of the readout register."""
-
-READOUT = "readout"
-"""Name of the classical register that holds the bits of a probabilities or samples readout."""
 
 
 @dataclass

@@ -13,6 +13,7 @@ import torch
 from model import LAYERS, QUBITS, Extrapolator, energy, example_input, model
 from torch import Tensor
 
+TARGETS = ("noisy.toml",)
 STRENGTHS = np.linspace(0.01, 0.2, 20)
 ANGLE = np.zeros((1, 1))
 STEPS = 400
@@ -100,22 +101,28 @@ def decay(folder: Path, p: float, scale: int) -> tuple[float, float]:
     return float(bundle.run(ANGLE, noise=True)[0, 0]), float(bundle.run(ANGLE)[0, 0]) * (1 - p) ** count
 
 
-def main() -> None:
+def figures(target: str) -> tuple[list[tuple[str, str]], qsc.Bundle]:
+    """(what, figure) and the bundle that extrapolates by folded circuits."""
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        found = estimates(folder)
-        rows = {
-            "value at p = 0.01": found.least_noise,
-            "line through all 20 strengths": found.line,
-            "line through the two least": found.line_of_two,
-            "network at p = 0": found.network,
-            **{f"circuits folded 1, 3, 5 times at p = 0.01, {kind}": v for kind, v in found.folded.items()},
-        }
-        print(f"without noise: {found.ideal:.6f}")
-        for text, value in rows.items():
-            print(f"{text:56s}{value:10.6f}   error {abs(value - found.ideal):.1e}")
-        worst = max(abs(np.subtract(*decay(folder, p, scale))) for p in (0.01, 0.1) for scale in (1, 3, 5))
-        print(f"two qubits against ideal * (1 - p)^k: largest difference {worst:.1e}")
+        found = estimates(Path(name))
+        worst = max(abs(np.subtract(*decay(Path(name), p, scale))) for p in (0.01, 0.1) for scale in (1, 3, 5))
+    ways = {
+        "at p = 0.01": found.least_noise,
+        "line through all 20 strengths": found.line,
+        "line through the two least strengths": found.line_of_two,
+        "network at p = 0": found.network,
+        **{f"folded 1, 3, 5 times at p = 0.01, {kind}": value for kind, value in found.folded.items()},
+    }
+    rows = [("without noise", f"{found.ideal:.6f}")]
+    rows += [(what, f"{value:.6f}, error {abs(value - found.ideal):.1e}") for what, value in ways.items()]
+    rows.append(("two qubits against ideal * (1 - p)^k", f"{worst:.1e}"))
+    folder = Path(__file__).parent
+    return rows, compiled(model, folder / target, "mitigate{zne=1+3+5 extrapolation=exponential},")
+
+
+def main() -> None:
+    for what, figure in figures(TARGETS[0])[0]:
+        print(f"{what:<50} {figure}")
 
 
 if __name__ == "__main__":

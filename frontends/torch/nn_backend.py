@@ -56,7 +56,7 @@ class Runner:
     ) -> None:
         self.readout = readout
         self.shots = shots
-        self.precision = precision or (None if shots is None else shots**-0.5)
+        self.precision = shots**-0.5 if precision is None and shots is not None else precision
         self.shifts = Shifts(circuit)
         self.counted = Executions()
         self.primitive = _aer(readout) if backend == "aer" else primitive_of(backend)

@@ -158,6 +158,16 @@ def test_a_device_in_local_testing_mode():
             assert (a - b).abs().max() < 0.6
 
 
+def test_a_device_itself_is_read_by_a_sampler():
+    from qsc.backends.qiskit.devices import find
+
+    target = find("fake_nairobi")
+    assert target is not None
+    layer, exact = random_layer(2, 6, backend=target.device, shots=2000), random_layer(2, 6)
+    for a, b in zip(gradients(exact, INPUTS[:1]), gradients(layer, INPUTS[:1]), strict=True):
+        assert (a - b).abs().max() < 0.8
+
+
 def test_a_layer_learns_on_a_backend():
     c = qsc.Circuit(2)
     x, w = c.inputs("x", 1), c.weights("w", (4,))
