@@ -15,7 +15,7 @@ from typing import ClassVar
 import numpy as np
 
 from ...ir import Circuit, Module
-from ...ir.angles import ZERO_ROW, AngleInterner, add_rows
+from ...ir.angles import ZERO_ROW, AngleTable, add_rows
 from ...ir.circuit import GateRow
 from ...ir.conditions import Condition
 from ...ir.gates import GATES, OPCODES
@@ -108,8 +108,7 @@ class _Work:
         self.bits: dict[int, int] = {}
         self.known = list(circuit.conditions)
         self.conditions = {condition: k for k, condition in enumerate(circuit.conditions)}
-        self.angles = AngleInterner(circuit.angles.rows())
-        self.rows = circuit.angles.rows()
+        self.angles = circuit.angles.rows()
 
     def take(self, k: int, row: GateRow) -> None:
         """Add a row, or what is left of it."""
@@ -152,7 +151,8 @@ class _Work:
     def _turned(self, angle: int, sign: int) -> int:
         if sign > 0:
             return angle
-        return self.angles.add(add_rows(ZERO_ROW, self.rows[angle], -1))
+        self.angles.append(add_rows(ZERO_ROW, self.angles[angle], -1))
+        return len(self.angles) - 1
 
     def _bit(self, wire: int, location: int) -> int:
         """The bit that holds the qubit's value; it is measured here if it was not yet."""
@@ -164,7 +164,7 @@ class _Work:
     def result(self) -> Circuit:
         bits = self.circuit.num_clbits + len(self.bits)
         wider = replace(self.circuit, num_clbits=bits, conditions=tuple(self.known))
-        return wider.with_rows(self.out, self.angles.table()).compacted()
+        return wider.with_rows(self.out, AngleTable.from_rows(self.angles)).compacted()
 
 
 @dataclass(frozen=True, slots=True)
