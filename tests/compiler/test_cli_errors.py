@@ -69,7 +69,10 @@ SYNTAX = """circuit c(x[2]) on 2 qubits {
 """
 WIDE = """circuit wide(x[6]) on 6 qubits {
   for i in 0..6 { ry(x[i]) q[i]; }
-  for i in 0..5 { cx q[i], q[i+1]; }
+  for i in 0..6 { for k in 0..i { cz q[k], q[i]; } }
+  for i in 0..6 { rx(x[i]) q[i]; }
+  for i in 0..6 { for k in 0..i { cz q[k], q[i]; } }
+  for i in 0..6 { ry(x[i]) q[i]; }
 }
 """
 FILES = {
