@@ -17,7 +17,8 @@ class Mitigate(Pass):
     """Read expectations with error mitigation: zero-noise extrapolation, twirling, readout correction, decoupling.
 
     It marks the readouts; the backend folds, twirls and pads the routed circuit, which no pass touches afterwards.
-    Without noise every value stays what it was. Circuits that measure inside are read as before.
+    Without noise every value stays what it was. Circuits that measure inside are read as before, and those for a target
+    whose backend does not do it.
     """
 
     name: ClassVar[str] = "mitigate"
@@ -81,6 +82,9 @@ class Mitigate(Pass):
         marked = MitigatedExpectation(
             op.circuit, op.observables, scales, self.folding, self.twirl, self.correct_readout, self.dd, context.seed
         )
+        if context.supports is not None and context.supports(replace(node, op=marked), module) is not None:
+            context.remark(self, f"circuit {op.circuit}: read as before, the target mitigates nothing", node.location)
+            return [node]
         (plain,) = node.results
         (wide,) = marked.result_types(tuple(v.type for v in node.operands), module)
         name = fresh_name(f"{plain.name}_noisy", taken)

@@ -157,3 +157,10 @@ def test_circuits_that_measure_are_read_as_before():
     module = module_of(c.build("net"), [qsc.Z(0)])
     assert Mitigate(zne="1,3").run(module, context).graph == module.graph
     assert "measures inside" in context.remarks[0].message
+
+
+def test_a_target_that_mitigates_nothing():
+    context = Context(supports=lambda node, module: "no" if isinstance(node.op, MitigatedExpectation) else None)
+    module = module_of(circuit().build("net"), [qsc.Z(0)])
+    assert Mitigate(zne="1,3").run(module, context).graph == module.graph
+    assert "the target mitigates nothing" in context.remarks[0].message
