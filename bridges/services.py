@@ -13,8 +13,8 @@ from ..ir import Circuit
 class Candidate:
     """A circuit that an SDK made of one of ours.
 
-    origin: which tool and setting made it, for the report. circuit: over the same qubits, bits and angle inputs, equal
-    to the given one up to a global phase once qubit q of the given circuit is read on qubit `final[q]` of this one.
+    origin: which tool and setting made it, for the report. circuit: over the same bits and angle inputs, equal to the
+    given one up to a global phase once qubit q of the given circuit is read on qubit `final[q]` of this one.
     """
 
     origin: str
@@ -29,7 +29,12 @@ class Services(Protocol):
         """Resynthesised forms of a circuit by the SDKs at hand, in a fixed order; empty at effort `fast`."""
         ...
 
-    def score(self, circuit: Circuit, observed: Sequence[int], effort: str, seed: int) -> tuple[float, ...]:
-        """How good a circuit is on the target, smaller is better: (-log of predicted fidelity, two-qubit gates,
-        two-qubit depth, gates). observed: the qubits that are read."""
+    def score(self, circuit: Circuit, observed: Sequence[int], seed: int, tries: int) -> tuple[float, ...]:
+        """How good a circuit is on the target at its best of `tries` placements, smaller is better: (-log of predicted
+        fidelity, two-qubit gates, two-qubit depth, gates). observed: the qubits that are read."""
+        ...
+
+    def placed(self, circuit: Circuit, observed: Sequence[int], seed: int, tries: int) -> list[Candidate]:
+        """The best few of `tries` placements on the target as circuits on the device's qubits in use, every two-qubit
+        gate on a coupled pair; none where the target couples the pairs of the circuit as it stands."""
         ...

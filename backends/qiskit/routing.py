@@ -1,25 +1,41 @@
-"""Fitting a circuit to a device: as it is where that is legal, else the best of several seeds of Qiskit's router."""
+"""Fitting a circuit to a device: as it is where that is legal, else the best of several seeds of Qiskit's router.
+
+What is asked again is remembered: pass managers by device and seed, what a device allows, and the best placements of
+the last circuits, so that scoring a circuit and emitting it places it once.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import hashlib
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
 from math import exp, log
 from typing import Any, TypeAlias
 
+from qiskit import qpy
 from qiskit.circuit import (
     Barrier,
     ClassicalRegister,
     ControlFlowOp,
+    Parameter,
     ParameterExpression,
     QuantumCircuit,
     QuantumRegister,
 )
+from qiskit.transpiler import PassManager
 from qiskit.transpiler import Target as SdkTarget
 from qiskit.transpiler.preset_passmanagers import generate_preset_pass_manager
 
+from ...bridges.devices import constrained
+from ...ir.target import Target
+
 Step: TypeAlias = Any
 """A qiskit CircuitInstruction, which type checkers do not see as a class."""
+
+Rank: TypeAlias = tuple[float, int, int, int]
+"""-log of the predicted fidelity (0 without calibration), two-qubit gates, their depth, gates."""
 
 SEEDS = {"fast": 1, "default": 8, "max": 32}
 """How many seeds are tried at every effort."""
@@ -30,6 +46,8 @@ LEAST_SUCCESS = 1e-12
 SILENT = frozenset({"barrier", "delay"})
 """Operations that no cost counts."""
 
+MOST_KEPT = 4
+"""How many placements of one circuit are remembered."""
 
 TRIAL = "trial"
 """Name of the register of measurements that are there for the placement only."""
@@ -58,13 +76,80 @@ def route(
     A circuit that is legal as it stands stays so where nothing tells one qubit from another: the device has no
     calibration, or couples every pair. Otherwise the best of `SEEDS[effort]` transpilations at optimization level 3.
     """
-    if (not calibrated(device) or _couples_all(device)) and legal(circuit, device):
+    return routings(circuit, device, seed, read, SEEDS[effort])[0]
+
+
+def routings(
+    circuit: QuantumCircuit, device: SdkTarget, seed: int, read: Sequence[int], tries: int
+) -> Sequence[Routed]:
+    """The best few of `tries` transpilations, best first; one where the circuit stays as it is. As `route`."""
+    if _stays(circuit, device):
         places = tuple(range(circuit.num_qubits))
         wide = _widened(circuit, device)
-        return Routed(_plain_copy(wide), places, places, log_fidelity(wide, device))
-    trial = _with_trial(circuit, read)
-    routed = [_route_once(trial, device, seed * SEEDS["max"] + k) for k in range(SEEDS[effort])]
-    return min(routed, key=rank)
+        return [Routed(_plain_copy(wide), places, places, log_fidelity(wide, device))]
+    return [routed_form(out, device) for _, out in _best(circuit, device, seed, read, tries)]
+
+
+def best_rank(circuit: QuantumCircuit, device: SdkTarget, seed: int, read: Sequence[int], tries: int) -> Rank:
+    """The rank of the first of `routings`, the measurements of `read` counted among its gates."""
+    if _stays(circuit, device):
+        return rank(_widened(circuit, device), device)
+    return _best(circuit, device, seed, read, tries)[0][0]
+
+
+def _stays(circuit: QuantumCircuit, device: SdkTarget) -> bool:
+    facts = facts_of(device)
+    return (not facts.calibrated or facts.couples_all) and legal(circuit, device)
+
+
+def _best(
+    circuit: QuantumCircuit, device: SdkTarget, seed: int, read: Sequence[int], tries: int
+) -> list[tuple[Rank, QuantumCircuit]]:
+    tried = _Tried() if tries == 1 else _tried(_Same(device), _digest(circuit), tuple(read), seed)
+    tried.extend(_with_trial(circuit, read), device, seed, tries)
+    return tried.best
+
+
+@dataclass
+class _Tried:
+    """What transpilations made of one circuit, the best kept. settled: no other one is to be expected."""
+
+    number: int = 0
+    best: list[tuple[Rank, QuantumCircuit]] = field(default_factory=list)
+    settled: bool = False
+
+    def extend(self, trial: QuantumCircuit, device: SdkTarget, seed: int, tries: int) -> None:
+        """Try until `tries` seeds were; less where the first two seeds come to the same places at the same cost."""
+        while self.number < tries and not self.settled:
+            out = _manager(_Same(device), seed * SEEDS["max"] + self.number).run(trial)
+            made = rank(out, device), out
+            self.number += 1
+            self.settled = self.number == 2 and made[0] == self.best[0][0] and _places(out) == _places(self.best[0][1])
+            self.best = sorted([*self.best, made], key=lambda found: found[0])[:MOST_KEPT]
+
+
+class _Same:
+    """A key that is equal for the same object alone."""
+
+    def __init__(self, it: Any) -> None:
+        self.it = it
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.it is other.it
+
+    def __hash__(self) -> int:
+        return id(self.it)
+
+
+@lru_cache(maxsize=64)
+def _tried(device: _Same, digest: bytes, read: tuple[int, ...], seed: int) -> _Tried:
+    return _Tried()
+
+
+def _digest(circuit: QuantumCircuit) -> bytes:
+    buffer = io.BytesIO()
+    qpy.dump(circuit, buffer)
+    return hashlib.sha256(buffer.getvalue()).digest()
 
 
 def _with_trial(circuit: QuantumCircuit, read: Sequence[int]) -> QuantumCircuit:
@@ -86,12 +171,63 @@ def _widened(circuit: QuantumCircuit, device: SdkTarget) -> QuantumCircuit:
     return wide
 
 
+def fitted(target: Target, circuit: QuantumCircuit) -> SdkTarget:
+    """The target's device for a circuit, without gates whose range of angles the circuit's parameters may leave."""
+    ranges: Mapping[str, tuple[float, float]] = target.data.get("angles", {})
+    return _fitted(_Same(target.device.target), _Same(ranges), bool(circuit.parameters))
+
+
+@lru_cache(maxsize=16)
+def _fitted(device: _Same, ranges: _Same, parametrised: bool) -> SdkTarget:
+    probe = QuantumCircuit(1)
+    if parametrised:
+        probe.rz(Parameter("any"), 0)
+    return constrained(device.it, probe, ranges.it)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a device allows.
+
+    places: (operation, qubits) that it runs. everywhere: operations that it runs on any qubits.
+    errors: the calibrated error of an operation at its place, where it is known. couples_all: every pair is coupled.
+    """
+
+    places: frozenset[tuple[str, tuple[int, ...]]]
+    everywhere: frozenset[str]
+    errors: Mapping[tuple[str, tuple[int, ...]], float]
+    couples_all: bool
+
+    @property
+    def calibrated(self) -> bool:
+        return bool(self.errors)
+
+
+def facts_of(device: SdkTarget) -> Facts:
+    """The facts of a device, looked up once."""
+    return _facts(_Same(device))
+
+
+@lru_cache(maxsize=16)
+def _facts(key: _Same) -> Facts:
+    device: SdkTarget = key.it
+    table: dict[str, Mapping[Any, Any]] = {name: device[name] or {None: None} for name in device.operation_names}
+    local = {(name, qubits): p for name, row in table.items() for qubits, p in row.items() if qubits is not None}
+    return Facts(
+        frozenset(local),
+        frozenset(name for name, row in table.items() if None in row),
+        {place: p.error for place, p in local.items() if p is not None and p.error is not None},
+        _couples_all(device),
+    )
+
+
 def legal(circuit: QuantumCircuit, device: SdkTarget) -> bool:
     """Whether the device runs every operation of the circuit where it stands."""
-    known = {(name, qubits) for name in device.operation_names for qubits in (device[name] or {})}
-    everywhere = {name for name in device.operation_names if None in (device[name] or {None: None})}
+    facts = facts_of(device)
     return all(
-        (step.operation.name, qubits) in known or step.operation.name in everywhere or step.operation.name == "barrier"
+        (step.operation.name, qubits) in facts.places
+        or step.operation.name in facts.everywhere
+        or step.operation.name == "barrier"
         for step, qubits in steps(circuit)
     )
 
@@ -102,26 +238,41 @@ def _couples_all(device: SdkTarget) -> bool:
     return coupling is None or len(set(coupling.get_edges())) == size * (size - 1)
 
 
-def rank(routed: Routed) -> tuple[float, int, int, int]:
+def rank(circuit: QuantumCircuit, device: SdkTarget) -> Rank:
     """Smaller is better: highest predicted fidelity, then fewest two-qubit gates, their depth, and fewest gates."""
-    counts = circuit_costs(routed.circuit)
-    loss = -(routed.log_fidelity or 0.0)
-    return loss, counts["two_qubit_gates"], counts["two_qubit_depth"], counts["gates"]
+    facts = facts_of(device)
+    level = [0] * circuit.num_qubits
+    loss, pairs, gates = 0.0, 0, 0
+    for step, qubits in steps(circuit):
+        name = step.operation.name
+        if name in SILENT or isinstance(step.operation, ControlFlowOp):
+            continue
+        gates += 1
+        loss -= log(max(1.0 - facts.errors.get((name, qubits), 0.0), LEAST_SUCCESS))
+        if len(qubits) >= 2:
+            pairs += 1
+            layer = max(level[q] for q in qubits) + 1
+            for q in qubits:
+                level[q] = layer
+    return loss, pairs, max(level, default=0), gates
 
 
-def _route_once(circuit: QuantumCircuit, device: SdkTarget, seed: int) -> Routed:
-    manager = generate_preset_pass_manager(optimization_level=3, target=device, seed_transpiler=seed)
-    return routed_form(manager.run(circuit), device)
+@lru_cache(maxsize=64)
+def _manager(device: _Same, seed: int) -> PassManager:
+    return generate_preset_pass_manager(optimization_level=3, target=device.it, seed_transpiler=seed)
 
 
 def routed_form(out: QuantumCircuit, device: SdkTarget) -> Routed:
     """What Qiskit's transpiler made, without its layout object and the trial measurements."""
+    return Routed(_plain_copy(out), *_places(out), log_fidelity(out, device))
+
+
+def _places(out: QuantumCircuit) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The physical qubit of each logical qubit at the start and at the end."""
     if out.layout is None:
-        initial = final = tuple(range(out.num_qubits))
-    else:
-        initial = tuple(out.layout.initial_index_layout(filter_ancillas=True))
-        final = tuple(out.layout.final_index_layout(filter_ancillas=True))
-    return Routed(_plain_copy(out), initial, final, log_fidelity(out, device))
+        return tuple(range(out.num_qubits)), tuple(range(out.num_qubits))
+    initial = out.layout.initial_index_layout(filter_ancillas=True)
+    return tuple(initial), tuple(out.layout.final_index_layout(filter_ancillas=True))
 
 
 def _plain_copy(circuit: QuantumCircuit) -> QuantumCircuit:
@@ -185,29 +336,16 @@ def circuit_costs(circuit: QuantumCircuit) -> dict[str, int]:
 
 def log_fidelity(circuit: QuantumCircuit, device: SdkTarget) -> float | None:
     """Sum of log(1 - error) over every operation, measurements included; None without calibration."""
-    if not calibrated(device):
+    errors = facts_of(device).errors
+    if not errors:
         return None
-    used = [(step.operation.name, qubits) for step, qubits in steps(circuit)]
-    return sum(log(max(1.0 - operation_error(device, name, qubits), LEAST_SUCCESS)) for name, qubits in used)
-
-
-def operation_error(device: SdkTarget, name: str, qubits: tuple[int, ...]) -> float:
-    """The calibrated error of one operation; 0 where there is none."""
-    properties = _properties(device, name, qubits)
-    return 0.0 if properties is None or properties.error is None else properties.error
-
-
-def _properties(device: SdkTarget, name: str, qubits: tuple[int, ...]) -> Any:
-    if name not in device.operation_names:
-        return None
-    return (device[name] or {}).get(qubits)
+    used = [errors.get((step.operation.name, qubits), 0.0) for step, qubits in steps(circuit)]
+    return sum(log(max(1.0 - error, LEAST_SUCCESS)) for error in used)
 
 
 def calibrated(device: SdkTarget) -> bool:
     """Whether the device states an error for any gate."""
-    return any(
-        p is not None and p.error is not None for name in device.operation_names for p in (device[name] or {}).values()
-    )
+    return facts_of(device).calibrated
 
 
 def predicted_fidelity(routed: Routed) -> float | None:

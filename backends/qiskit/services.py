@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import lru_cache
 from math import inf
 
-from qiskit.transpiler import generate_preset_pass_manager
+import numpy as np
+from qiskit.transpiler import PassManager, generate_preset_pass_manager
 from qiskit.transpiler.exceptions import TranspilerError
 
-from ...bridges.devices import constrained
-from ...bridges.qiskit import to_qiskit
+from ...bridges.qiskit import Converted, to_qiskit
 from ...bridges.qiskit_reading import final_permutation, from_qiskit
 from ...bridges.services import Candidate
 from ...ir.circuit import Circuit
@@ -19,9 +21,6 @@ from . import routing
 
 LOGICAL_BASIS = ["rz", "sx", "x", "cx"]
 """Gates in which Qiskit resynthesises a circuit, all pairs coupled."""
-
-SCORE_EFFORT = {"fast": "fast", "default": "fast", "max": "default"}
-"""How hard a circuit is routed to be scored: a step less than the winner will be."""
 
 
 class QiskitServices:
@@ -43,27 +42,52 @@ class QiskitServices:
             makers.append(lambda: _by_tket(circuit, effort, seed))
         return [found for make in makers for found in make()]
 
-    def score(self, circuit: Circuit, observed: Sequence[int], effort: str, seed: int) -> tuple[float, ...]:
-        """As `routing.rank`, of the circuit routed at a step less effort; infinite where it does not fit.
-
-        Equal circuits are routed once.
-        """
-        key = (circuit.canonical(), tuple(observed), effort, seed)
+    def score(self, circuit: Circuit, observed: Sequence[int], seed: int, tries: int) -> tuple[float, ...]:
+        """As `routing.rank`, of the best placement; infinite where the circuit does not fit. Equal circuits are placed
+        once."""
+        key = (circuit.canonical(), tuple(observed), seed, tries)
         if key not in self._scores:
             try:
                 logical = to_qiskit(circuit).circuit
-                device = constrained(self._target.device.target, logical, self._target.data.get("angles", {}))
-                routed = routing.route(logical, device, seed, observed, SCORE_EFFORT[effort])
-                self._scores[key] = tuple(map(float, routing.rank(routed)))
+                found = routing.best_rank(logical, routing.fitted(self._target, logical), seed, observed, tries)
+                self._scores[key] = tuple(map(float, found))
             except TranspilerError:
                 self._scores[key] = (inf, inf, inf, inf)
         return self._scores[key]
 
+    def placed(self, circuit: Circuit, observed: Sequence[int], seed: int, tries: int) -> list[Candidate]:
+        """The best placements that took more two-qubit gates than the circuit has."""
+        if circuit.num_clbits or circuit.has_measurement:
+            return []
+        converted = to_qiskit(circuit)
+        try:
+            device = routing.fitted(self._target, converted.circuit)
+            found = routing.routings(converted.circuit, device, seed, observed, tries)
+        except TranspilerError:
+            return []
+        least = circuit.costs()["two_qubit_gates"]
+        moved = [r for r in found if routing.circuit_costs(r.circuit)["two_qubit_gates"] > least]
+        return [_on_used_qubits(routed, converted) for routed in moved]
+
+
+def _on_used_qubits(routed: routing.Routed, converted: Converted) -> Candidate:
+    """A placement on the qubits that it uses or leaves a value on, numbered in the device's order."""
+    wide = from_qiskit(routed.circuit, like=converted)
+    used = sorted({*routing.active_qubits(routed.circuit), *routed.final})
+    number = np.zeros(wide.num_qubits, wide.wires.dtype)
+    number[used] = np.arange(len(used))
+    circuit = replace(wide, num_qubits=len(used), wires=number[wide.wires])
+    return Candidate("placed on the device", circuit, tuple(number[list(routed.final)].tolist()))
+
+
+@lru_cache(maxsize=8)
+def _resynthesis(seed: int) -> PassManager:
+    return generate_preset_pass_manager(3, basis_gates=LOGICAL_BASIS, seed_transpiler=seed)
+
 
 def _by_qiskit(circuit: Circuit, seed: int) -> list[Candidate]:
     converted = to_qiskit(circuit)
-    manager = generate_preset_pass_manager(3, basis_gates=LOGICAL_BASIS, seed_transpiler=seed)
-    made = manager.run(converted.circuit)
+    made = _resynthesis(seed).run(converted.circuit)
     return [Candidate("Qiskit level 3", from_qiskit(made, like=converted), final_permutation(made))]
 
 

@@ -8,6 +8,8 @@ from typing import ClassVar, NamedTuple
 
 from ...bridges.services import Candidate
 from ...ir import Circuit, Module
+from ..pipelines import LOGICAL, NATIVE
+from ..registry import make_pass
 from .base import Context, Contract, Pass
 from .rewrites import read_qubits, readouts, relabelled
 
@@ -20,13 +22,29 @@ class Variant(NamedTuple):
     module: Module
 
 
+class Rounds(NamedTuple):
+    """How placements are spent: `first` on every variant, `last` on the best `kept` of them, as many as emission tries.
+
+    `again`: placements of each of these that our passes take up once more.
+    """
+
+    first: int
+    kept: int
+    last: int
+    again: int
+
+
+ROUNDS = {"default": Rounds(1, 4, 8, 2), "max": Rounds(2, 6, 32, 4)}
+
+
 @dataclass(frozen=True)
 class Portfolio(Pass):
     """Keep the best of our circuit, its Pauli-rotation form, and what other compilers make of it.
 
     Every candidate goes through our own passes again, since only they know the readouts. The score is the predicted
-    fidelity on a calibrated target, else the number of two-qubit gates, then their depth. Runs from effort `default`
-    on; circuits that measure, reset or are conditioned have no candidates.
+    fidelity on a calibrated target, else the number of two-qubit gates, then their depth. Where the target does not
+    couple all pairs, the best variants are placed more often, and the gates that moving qubits has added are fused with
+    their neighbours. Runs from effort `default` on; circuits that measure, reset or are conditioned have no candidates.
     """
 
     name: ClassVar[str] = "portfolio"
@@ -36,7 +54,7 @@ class Portfolio(Pass):
 
     def run(self, module: Module, context: Context) -> Module:
         """Every circuit that is read, as its best variant."""
-        if context.effort == "fast" or context.services is None:
+        if context.effort not in ROUNDS or context.services is None:
             return module
         for name in readouts(module):
             if len(module.circuits[name]) <= self.max_gates and not module.circuits[name].has_measurement:
@@ -45,32 +63,59 @@ class Portfolio(Pass):
 
     def _best(self, name: str, module: Module, context: Context) -> Module:
         assert context.services is not None
-        circuit = module.circuits[name]
-        offered = context.services.candidates(circuit, context.effort, context.seed)
+        rounds = ROUNDS[context.effort]
+        offered = context.services.candidates(module.circuits[name], context.effort, context.seed)
         starts = [("as it was", module)]
         starts += [(c.origin, _with_candidate(module, name, c)) for c in offered]
-        variants = [Variant(_score(module, name, context), "as it was", module)]
-        seen = {circuit.canonical()}
+        variants = [Variant(_score(module, name, rounds.first, context), "as it was", module)]
+        seen = {module.circuits[name].canonical()}
         for origin, start in starts:
             for form in FORMS:
-                made = _through(form, start, context)
+                made = _through(FORMS[form].passes, start, context)
                 key = made.circuits[name].canonical()
                 if key not in seen:
                     seen.add(key)
-                    variants.append(Variant(_score(made, name, context), f"{origin}{FORMS[form]}", made))
-        best = min(variants, key=lambda v: v.score)
-        self._report(circuit, variants, best, context)
+                    score = _score(made, name, rounds.first, context)
+                    variants.append(Variant(score, f"{origin}{FORMS[form].note}", made))
+        variants.sort(key=lambda v: v.score)
+        last = [_last_round(variant, name, context) for variant in variants[: rounds.kept]]
+        best = min((v for group in last for v in group), key=lambda v: v.score)
+        tried = len(variants) + sum(len(group) - 1 for group in last)
+        self._report(module.circuits[name], tried, best, context)
         return best.module
 
-    def _report(self, circuit: Circuit, variants: Sequence[Variant], best: Variant, context: Context) -> None:
+    def _report(self, circuit: Circuit, tried: int, best: Variant, context: Context) -> None:
         before, after = circuit.costs(), best.module.circuits[circuit.name].costs()
-        message = f"circuit {circuit.name}: the best of {len(variants)} is {best.origin}"
+        message = f"circuit {circuit.name}: the best of {tried} is {best.origin}"
         saved = {key: before[key] - after[key] for key in ("two_qubit_gates", "two_qubit_depth")}
         context.remark(self, message, circuit.place, **saved)
 
 
-FORMS = {"gates": "", "pauli": ", by Pauli rotations"}
-"""How a start is compiled again -> what the report adds to its origin."""
+class Form(NamedTuple):
+    """Our passes over a start, and what the report adds to its origin."""
+
+    passes: tuple[str, ...]
+    note: str
+
+
+FORMS = {"gates": Form(LOGICAL, ""), "pauli": Form(("pauli-rotations", *LOGICAL), ", by Pauli rotations")}
+
+AFTER_PLACEMENT = tuple(entry for entry in LOGICAL if entry != "relabel-swaps")
+"""Passes that leave every two-qubit gate on its pair, or take it away."""
+
+
+def _last_round(variant: Variant, name: str, context: Context) -> list[Variant]:
+    """The variant by its best placement, and our passes over the best of its placements where qubits had to move."""
+    assert context.services is not None
+    rounds = ROUNDS[context.effort]
+    native = _through(NATIVE, variant.module, context)
+    circuit, observed = native.circuits[name], read_qubits(readouts(native)[name])
+    found = [variant._replace(score=context.services.score(circuit, observed, context.seed, rounds.last))]
+    for candidate in context.services.placed(circuit, observed, context.seed, rounds.last)[: rounds.again]:
+        made = _through(AFTER_PLACEMENT, _with_candidate(native, name, candidate), context)
+        origin = f"{variant.origin}, {candidate.origin}"
+        found.append(Variant(_score(made, name, rounds.last, context), origin, made))
+    return found
 
 
 def _with_candidate(module: Module, name: str, candidate: Candidate) -> Module:
@@ -79,25 +124,17 @@ def _with_candidate(module: Module, name: str, candidate: Candidate) -> Module:
     return relabelled(changed, {name: dict(enumerate(candidate.final))})
 
 
-def _through(form: str, module: Module, context: Context) -> Module:
-    """The module after our own passes; remarks of attempts are not kept."""
-    from ..pipelines import LOGICAL
-    from ..registry import make_pass
-
+def _through(passes: Sequence[str], module: Module, context: Context) -> Module:
+    """The module after some of our own passes; remarks of attempts are not kept."""
     trial = Context(context.target, context.seed, effort=context.effort)
-    for entry in (("pauli-rotations",) if form == "pauli" else ()) + LOGICAL:
+    for entry in passes:
         module = make_pass(entry, {}).run(module, trial)
     return module
 
 
-def _score(module: Module, name: str, context: Context) -> tuple[float, ...]:
+def _score(module: Module, name: str, tries: int, context: Context) -> tuple[float, ...]:
     """The score of one circuit in the target's own gates."""
-    from ..pipelines import NATIVE
-    from ..registry import make_pass
-
     assert context.services is not None
-    trial = Context(context.target, context.seed, effort=context.effort)
-    for entry in NATIVE:
-        module = make_pass(entry, {}).run(module, trial)
+    module = _through(NATIVE, module, context)
     observed = read_qubits(readouts(module)[name])
-    return context.services.score(module.circuits[name], observed, context.effort, context.seed)
+    return context.services.score(module.circuits[name], observed, context.seed, tries)
