@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from fractions import Fraction
 
@@ -177,20 +176,3 @@ def test_groups():
     data, ptr = join_groups(groups)
     assert list(split_groups(ptr, data)) == groups
     assert join_groups([])[1].tolist() == [0]
-
-
-def test_costs_of_a_large_circuit_are_quick(random_circuit):
-    circuit = random_circuit(0, 60, 2000, names=["h", "cx", "rz", "ccx", "measure"])
-    large = circuit.with_rows(circuit.rows() * 50)
-    assert len(large) == 100_000
-    assert best_time(large.costs) < 0.5
-
-
-def best_time(call) -> float:
-    """The least of three times, so that a busy machine does not fail the test."""
-    times = []
-    for _ in range(3):
-        start = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - start)
-    return min(times)

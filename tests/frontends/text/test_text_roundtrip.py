@@ -33,7 +33,7 @@ from qsc.ir import (
 from qsc.ir.angles import make_row
 from qsc.ir.cells import CELLS
 from qsc.ir.circuit import GateRow
-from qsc.ir.gates import GATES
+from qsc.ir.gates import GATES, Gate
 from qsc.ir.types import DTYPES
 from safetensors.numpy import save_file
 
@@ -111,9 +111,12 @@ def _neuron(kind: type[ops.Leaky] | type[ops.Synaptic]) -> Callable[[Draw, Modul
     return case
 
 
-def _readout(make: Callable[[Draw, str, int], Op]) -> Callable[[Draw, Module], OpCase]:
+def _readout(make: Callable[[Draw, str, int], Op], name: str | None = None) -> Callable[[Draw, Module], OpCase]:
+    """A readout of the circuit `name`, or of any. What makes it gets the circuit's name and its number of qubits."""
+    wanted = name
+
     def case(draw: Draw, module: Module) -> OpCase:
-        name = draw(st.sampled_from(sorted(module.circuits)))
+        name = wanted or draw(st.sampled_from(sorted(module.circuits)))
         circuit = module.circuits[name]
         operands = [Type("f64", ((-1,) if draw(st.booleans()) else ()) + a.shape) for a in circuit.inputs]
         return make(draw, name, circuit.num_qubits), operands
@@ -137,12 +140,19 @@ def _qubits(draw: Draw, count: int) -> tuple[int, ...]:
     return tuple(draw(st.permutations(range(count)))[: draw(st.integers(0, count))])
 
 
-def _observables(draw: Draw, count: int) -> tuple[PauliSum, ...]:
+def _observables(draw: Draw, count: int, letters: str = "XYZ") -> tuple[PauliSum, ...]:
     product = st.lists(
-        st.tuples(st.sampled_from("XYZ"), st.integers(0, count - 1)), max_size=3, unique_by=lambda f: f[1]
+        st.tuples(st.sampled_from(letters), st.integers(0, count - 1)), max_size=3, unique_by=lambda f: f[1]
     )
     terms = st.lists(st.tuples(product.map(tuple), FLOATS), max_size=3)
     return tuple(PauliSum.of(t) for t in draw(st.lists(terms, max_size=3)))
+
+
+def _mitigated(draw: Draw, name: str, count: int) -> Op:
+    scales = draw(st.sampled_from([(1,), (1, 3), (5, 1, 3)]))
+    folding, decoupling = draw(st.sampled_from(["global", "local"])), draw(st.sampled_from(["", "XX", "XY4"]))
+    rest = (draw(st.integers(0, 3)), draw(st.booleans()), decoupling, draw(SIZES))
+    return ops.MitigatedExpectation(name, _observables(draw, count), scales, folding, *rest)
 
 
 def _logic(draw: Draw, module: Module) -> OpCase:
@@ -187,6 +197,9 @@ def _one_of(draw: Draw, *values: Any) -> Any:
     return draw(st.sampled_from(values))
 
 
+BITS = 3
+UNITARY, TURNS = "_unitary", "_turns"
+"""Circuits that every module has: one of unitary gates, and one of gates on one qubit each."""
 MATRIX = Type("f32", (-1, 2, 3))
 ROWS = Type("f32", (-1, 3))
 THREE = Type("f32", (3,))
@@ -223,6 +236,16 @@ CASES: dict[str, Callable[[Draw, Module], OpCase]] = {
     "expectation": _readout(lambda draw, name, count: ops.Expectation(name, _observables(draw, count))),
     "probabilities": _readout(lambda draw, name, count: ops.Probabilities(name, _qubits(draw, count))),
     "samples": _readout(lambda draw, name, count: ops.Samples(name, _qubits(draw, count), draw(SIZES))),
+    "bit_expectation": _readout(lambda draw, name, _: ops.BitExpectation(name, _observables(draw, BITS, "Z"))),
+    "bit_probabilities": _readout(lambda draw, name, _: ops.BitProbabilities(name, _qubits(draw, BITS))),
+    "bit_samples": _readout(lambda draw, name, _: ops.BitSamples(name, _qubits(draw, BITS), draw(SIZES))),
+    "mitigated_expectation": _readout(_mitigated, UNITARY),
+    "extrapolate": _plain(
+        lambda draw: ops.Extrapolate((1.0, 3.0), _one_of(draw, "linear", "richardson", "exponential"), 0.01), MATRIX
+    ),
+    "late_angles": _readout(lambda draw, name, _: ops.LateAngles(name), TURNS),
+    "hermitian_evolution": _plain(lambda draw: ops.HermitianEvolution(), Type("f32", (-1, 4, 4)), THREE),
+    "unitary_angles": _plain(lambda draw: ops.UnitaryAngles(), Type("f64", (-1, 2, 4, 4))),
     "linear_bits": _outcomes(lambda draw, rows, flips: (ops.LinearBits(rows, flips), Type("bit", (-1, 7, len(rows))))),
     "permute_outcomes": _outcomes(
         lambda draw, rows, flips: (ops.PermuteOutcomes(rows, flips), Type("f64", (-1, 1 << len(rows))))
@@ -284,8 +307,10 @@ def graphs(draw: Draw, module: Module, depth: int, wanted: str | None = None) ->
 # Circuits, netlists, weights
 
 
-def circuit(name: str, seed: int, inputs: Sequence[AngleInput], gates: int, *, bits: int = 3) -> Circuit:
-    """Every gate, angles of every form, conditions of every form."""
+def circuit(
+    name: str, seed: int, inputs: Sequence[AngleInput], gates: int, *, bits: int = BITS, kinds: Sequence[Gate] = GATES
+) -> Circuit:
+    """Every gate of `kinds`, conditioned where all of them are in it; angles and conditions of every form."""
     rng = np.random.default_rng(seed)
     editor = CircuitEditor(name, qubits := 4, bits, inputs)
     variables = sum(a.size for a in inputs)
@@ -306,7 +331,7 @@ def circuit(name: str, seed: int, inputs: Sequence[AngleInput], gates: int, *, b
         return make_row(pi, offset, [(int(v), float(rng.choice([1, -1, 2.0, rng.normal()]))) for v in chosen])
 
     for _ in range(gates):
-        gate = GATES[int(rng.integers(len(GATES)))]
+        gate = kinds[int(rng.integers(len(kinds)))]
         count = gate.qubits if gate.qubits >= 0 else int(rng.integers(0, qubits + 1))
         editor.add(
             gate.name,
@@ -314,7 +339,7 @@ def circuit(name: str, seed: int, inputs: Sequence[AngleInput], gates: int, *, b
             [angle() for _ in range(gate.angles)],
             clbits=[int(rng.integers(bits))] if gate.name == "measure" else [],
             pauli="".join(rng.choice(list("IXYZ"), count)) if gate.name == "pauli" else None,
-            condition=condition(3) if rng.random() < 0.2 else None,
+            condition=condition(3) if rng.random() < 0.2 and kinds is GATES else None,
         )
     if rng.random() < 0.5:
         editor.phase = angle()
@@ -373,6 +398,11 @@ def modules(draw: Draw, wanted: str | None = None) -> Module:
     nets = {
         draw(NAMES) if draw(st.booleans()) else n.name: n for n in draw(st.lists(netlists(), min_size=1, max_size=2))
     }
+    for name, kinds in (
+        (UNITARY, [g for g in GATES if g.unitary]),
+        (TURNS, [g for g in GATES if g.unitary and g.qubits == 1]),
+    ):
+        blocks[name] = circuit(name, draw(st.integers(0, 10**6)), draw(ANGLE_INPUTS), 6, kinds=kinds)
     module = Module(draw(NAMES), circuits=blocks, netlists=nets, weights=draw(weights()))
     return module.with_(graph=draw(graphs(module, 0, wanted)))
 
