@@ -153,9 +153,9 @@ def bind_inputs(circuit: Circuit, constants: Mapping[int, np.ndarray]) -> Circui
     for number, array in enumerate(circuit.inputs):
         given = constants.get(number)
         values += [None] * array.size if given is None else given.ravel().tolist()
-    where = np.cumsum([v is None for v in values]) - 1
+    where = (np.cumsum([v is None for v in values]) - 1).tolist()
     multiples = [None if v is None else exact_pi(v) for v in values]
-    rows = [_bound(row, values, multiples, where.tolist()) for row in circuit.angles.rows()]
+    rows = [_bound(row, values, multiples, where) for row in circuit.angles.rows()]
     interner = AngleInterner()
     numbers = np.array([interner.add(row) for row in rows], np.int32)
     return replace(
