@@ -10,7 +10,7 @@ import qsc
 import torch
 from model import PASSES, PRODUCTS, digits, example_input, majority, model, parity
 
-TARGETS = ("all:17", "fake_torino")
+TARGETS = ("all:17", "fake_torino", "tket:all:17")
 NAIVE = 2 * len(PRODUCTS)
 """Two CX around an RZ for each rotation about a product of two letters."""
 

@@ -19,7 +19,7 @@ import torch
 from scipy.io import loadmat
 
 MODEL = Path(__file__).with_name("model.qsc")
-TARGETS = ("line:10", "fake_torino")
+TARGETS = ("line:10", "fake_torino", "tket:line:10")
 HAND, BREAST = 50, 231  # the two training images that the authors' notebook shows
 FOREGROUND = math.pi + 0.048  # the attack changes brighter pixels only
 STEPS, RATE = 7, 0.01

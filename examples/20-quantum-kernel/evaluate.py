@@ -9,7 +9,7 @@ import numpy as np
 import qsc
 from model import SETS, accuracy, ad_hoc, kernel, state
 
-TARGETS = ("line:2", "fake_torino")
+TARGETS = ("line:2", "fake_torino", "tket:line:2")
 
 
 def figures(target: str) -> tuple[list[tuple[str, str]], qsc.Bundle]:

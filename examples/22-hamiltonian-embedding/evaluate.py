@@ -13,7 +13,7 @@ from qsc.ir.interpreter.compare import unitary
 from qsc.ir.interpreter.unitaries import evolution
 from qsc.ir.unitaries import template
 
-TARGETS = ("all:3", "line:3")
+TARGETS = ("all:3", "line:3", "tket:all:3")
 IMAGES = 243
 
 

@@ -10,7 +10,7 @@ import qsc
 import torch
 from model import classical, digits, example_input, model
 
-TARGETS = ("line:5", "fake_torino")
+TARGETS = ("line:5", "fake_torino", "quantinuum_h2-1")
 
 
 def figures(target: str) -> tuple[list[tuple[str, str]], qsc.Bundle]:

@@ -12,7 +12,7 @@ from model import EQUAL, PENALTY, ZZ_SCALE, Halves, data, dense_map
 from qsc.ir.interpreter.statevector import simulate
 from sklearn.svm import SVC
 
-TARGETS = ("line:10", "fake_torino")
+TARGETS = ("line:10", "fake_torino", "tket:line:10")
 
 
 def states(feature_map: qsc.FeatureMap, samples: np.ndarray) -> np.ndarray:
