@@ -20,6 +20,7 @@ LOGICAL: tuple[str, ...] = (
     "light-cone",
     "absorb-clifford",
     "light-cone",
+    "schedule-commuting",
     "fuse-blocks",
     "cancel-gates",
     "schedule-commuting",

@@ -51,6 +51,16 @@ def basic(n: int, layers: int) -> qsc.Circuit:
     return c
 
 
+def turned_qft(n: int) -> qsc.Circuit:
+    """RY with numbers on every qubit and then the Fourier transform, which from |0...0> alone is a layer of H."""
+    c = qsc.Circuit(n)
+    rng = np.random.default_rng(0)
+    for q in range(n):
+        c.ry(float(rng.uniform(0.3, 2.8)), q)
+    cases.qft_on(c)
+    return c
+
+
 def landmarks() -> Iterator[Landmark]:
     each = cases.z_each
     max_ = {"effort": "max"}
@@ -62,13 +72,16 @@ def landmarks() -> Iterator[Landmark]:
     yield Landmark("Heisenberg 8x4, symbolic", chain, each(8), "all:8", "all", {"effort": "fast"}, "84 in 0.5 s")
     wide = cases.neighbour_qcnn(100).build("qcnn")
     yield Landmark("QCNN 100, Z50", wide, [qsc.Z(50)], "all:100", "all", {}, "24 on 10 qubits")
-    reuse = {"effort": "fast", "always": True}
+    reuse = {"effort": "fast", "reuse": True}
     yield Landmark("QCNN 100, all Z, with reset", wide, each(100), "all:100", "all", reuse, "12 qubits")
     qaoa = cases.qaoa(10, cases.barabasi_albert(10), 3).build("qaoa")
     qft = cases.qft(10).build("qft")
     qcnn = cases.neighbour_qcnn(10).build("qcnn")
     yield Landmark("QAOA 10, all-to-all", qaoa, "probs", "all:10", "all", max_, "74")
     yield Landmark("QFT 10, all-to-all", qft, "probs", "all:10", "all", max_, "63")
+    turned = turned_qft(10).build("qft")
+    yield Landmark("QFT 10 of a product state, all", turned, "probs", "all:10", "all", max_, "no goal")
+    yield Landmark("QFT 10 of a product state", turned, "probs", "fake_torino", "fake_torino", max_, "165, fake_torino")
     yield Landmark("QFT 10, fake_torino", qft, "probs", "fake_torino", "fake_torino", max_, "165")
     yield Landmark("QAOA 10, fake_torino", qaoa, "probs", "fake_torino", "fake_torino", max_, "182")
     yield Landmark("QCNN 10, fake_torino", qcnn, "probs", "fake_torino", "fake_torino", max_, "47")
