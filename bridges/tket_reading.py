@@ -199,7 +199,7 @@ class Rows(Protocol):
 
 
 class FromTket(NamedTuple):
-    """A circuit, and where it leaves each qubit of pytket's: qubit q ends on `final[q]`."""
+    """A circuit, and where it leaves each qubit of pytket's: what is qubit q in the end is on `final[q]`."""
 
     circuit: Circuit
     final: tuple[int, ...]
@@ -259,8 +259,9 @@ def read_tket(
         writer = _written(tk, rows, fresh=True)
     label = name or (like.source.name if like is not None else tk.name) or "circuit"
     numbered = {qubit: k for k, qubit in enumerate(tk.qubits)}
-    ends = tk.implicit_qubit_permutation()
-    final = tuple(numbered[ends[qubit]] for qubit in tk.qubits)
+    # The wire that starts as qubit `start` carries what is qubit `end` in the end.
+    wires = {numbered[end]: numbered[start] for start, end in tk.implicit_qubit_permutation().items()}
+    final = tuple(wires[q] for q in range(tk.n_qubits))
     return ReadTket(writer.circuit(label, arrays, place), final, tuple(writer.bits))
 
 

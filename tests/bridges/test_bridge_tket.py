@@ -97,6 +97,15 @@ def test_what_passes_make_comes_back_with_the_rows_and_the_permutation(lab, pass
     assert abs(np.vdot(ours, theirs[moved])) == pytest.approx(1, abs=1e-9)
 
 
+def test_a_permutation_of_three_wires_is_read_where_they_end():
+    swapped = Circuit(3).X(0).SWAP(0, 1).SWAP(1, 2)
+    swapped.replace_SWAPs()
+    circuit, final = from_tket(swapped)
+    (row,) = circuit.rows()
+    # The bit that X set is that of qubit 2 in the end.
+    assert row.wires == (final[2],)
+
+
 GATES = [
     *((kind, 1, 0) for kind in ["Z", "X", "Y", "S", "Sdg", "T", "Tdg", "V", "Vdg", "SX", "SXdg", "H", "noop"]),
     *((kind, 1, 1) for kind in ["Rx", "Ry", "Rz", "U1", "GPI", "GPI2"]),
