@@ -49,15 +49,22 @@ class ColumnWriter:
         self._requests: dict[Row, list[_Request]] = {}
         self._payloads = {text: k for k, text in enumerate(circuit.payloads)}
         self._phases: list[tuple[Row, np.ndarray]] = []
-        self._table = circuit.angles
+        self._tables = [circuit.angles]
+        self._count = len(circuit.angles)
         self._turns = Fraction(0)
         self._offset = 0.0
 
     def add_rows(self, table: AngleTable) -> int:
         """Append angle rows; the number of the first of them."""
-        start = len(self._table)
-        self._table = _appended(self._table, table)
+        start = self._count
+        self._tables.append(table)
+        self._count += len(table)
         return start
+
+    def _table(self) -> AngleTable:
+        """All angle rows so far as one table."""
+        self._tables = [_joined(self._tables)]
+        return self._tables[0]
 
     def add_phase(self, value: float) -> None:
         """Multiply by exp(i value)."""
@@ -83,17 +90,19 @@ class ColumnWriter:
 
     def finish(self) -> Circuit:
         """The circuit with its new gates in their places, without turns by nothing and unused angle rows."""
+        given = self._table()
         for form, requests in self._requests.items():
-            self._answer(form, requests)
-        phase = self._phase()
-        circuit = replace(self._assembled(), angles=self._table, phase=phase, payloads=tuple(self._payloads))
-        zero = self._table.is_constant & (self._table.num == 0) & (self._table.offset == 0.0)
+            self._answer(form, requests, given)
+        phase = self._phase(given)
+        table = self._table()
+        circuit = replace(self._assembled(), angles=table, phase=phase, payloads=tuple(self._payloads))
+        zero = table.is_constant & (table.num == 0) & (table.offset == 0.0)
         nothing = np.isin(circuit.opcode, _TURNS)
         nothing[nothing] = zero[circuit.angle_rows[circuit.angle_ptr[:-1][nothing]]]
         return without_unused_rows(circuit.select(~nothing) if nothing.any() else circuit)
 
-    def _answer(self, form: Row, requests: list[_Request]) -> None:
-        """The rows that a form makes, every one once."""
+    def _answer(self, form: Row, requests: list[_Request], given: AngleTable) -> None:
+        """The rows that a form makes of `given` ones, every one once."""
         num, _, offset, terms = form
         sources = np.concatenate([r.sources for r in requests])
         if len(terms) == 1 and terms[0][1] == 1.0 and not num and not offset:
@@ -102,36 +111,15 @@ class ColumnWriter:
             made = np.full(len(sources), self.add_rows(AngleTable.from_rows([form])))
         else:
             distinct, where = np.unique(sources, axis=0, return_inverse=True)
-            made = self.add_rows(self._composed(form, distinct)) + where.reshape(-1)
+            made = self.add_rows(_composed(form, distinct, given)) + where.reshape(-1)
         for request, rows in zip(
             requests, np.split(made, np.cumsum([len(r.sources) for r in requests])[:-1]), strict=True
         ):
             request.rows = rows
 
-    def _composed(self, form: Row, sources: np.ndarray) -> AngleTable:
-        num, den, offset, terms = form
-        table = self._table
-        first = sources[:, 0]
-        (_, coeff), *more = terms
-        if more or abs(coeff) != 1.0 or max(np.abs(table.num[first]).max(), table.den[first].max()) > _LARGE:
-            return AngleTable.from_rows([substitute(form, [table.row(k) for k in row]) for row in sources.tolist()])
-        sign = int(coeff)
-        top, bottom = sign * table.num[first] * den + num * table.den[first], table.den[first] * den
-        common = np.gcd(top, bottom)
-        counts = table.ptr[first + 1] - table.ptr[first]
-        taken = _spans(table.ptr[first], counts)
-        return AngleTable(
-            top // common,
-            bottom // common,
-            sign * table.offset[first] + offset + 0.0,
-            np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
-            table.variables[taken],
-            sign * table.coeffs[taken],
-        )
-
-    def _phase(self) -> int:
+    def _phase(self, table: AngleTable) -> int:
         """The number of the row of the global phase, what the templates add included."""
-        weights = np.zeros(len(self._table))
+        weights = np.zeros(len(table))
         turns, offset = self._turns, self._offset
         if self.circuit.phase >= 0:
             weights[self.circuit.phase] = 1.0
@@ -139,8 +127,7 @@ class ColumnWriter:
             turns += Fraction(num * len(slots), den)
             offset += extra * len(slots)
             for k, coeff in terms:
-                weights += coeff * np.bincount(slots[:, k], minlength=len(weights))
-        table = self._table
+                np.add.at(weights, slots[:, k], coeff)
         for k in np.flatnonzero((weights != 0) & (table.num != 0)).tolist():
             turns += Fraction(weights[k]) * Fraction(int(table.num[k]), int(table.den[k]))
         offset += float(weights @ table.offset)
@@ -186,20 +173,43 @@ class ColumnWriter:
         )
 
 
+def _composed(form: Row, sources: np.ndarray, table: AngleTable) -> AngleTable:
+    """The form for every row of `sources`, which are numbers of rows of the table."""
+    num, den, offset, terms = form
+    first = sources[:, 0]
+    (_, coeff), *more = terms
+    if more or abs(coeff) != 1.0 or max(np.abs(table.num[first]).max(), table.den[first].max()) > _LARGE:
+        return AngleTable.from_rows([substitute(form, [table.row(k) for k in row]) for row in sources.tolist()])
+    sign = int(coeff)
+    top, bottom = sign * table.num[first] * den + num * table.den[first], table.den[first] * den
+    common = np.gcd(top, bottom)
+    counts = table.ptr[first + 1] - table.ptr[first]
+    taken = _spans(table.ptr[first], counts)
+    return AngleTable(
+        top // common,
+        bottom // common,
+        sign * table.offset[first] + offset + 0.0,
+        np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        table.variables[taken],
+        sign * table.coeffs[taken],
+    )
+
+
 def _spans(starts: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """starts[0], starts[0] + 1, ..., counts[0] of them, then those of starts[1], ..."""
     before = np.cumsum(counts) - counts
     return np.repeat(starts - before, counts) + np.arange(int(counts.sum()))
 
 
-def _appended(a: AngleTable, b: AngleTable) -> AngleTable:
+def _joined(tables: Sequence[AngleTable]) -> AngleTable:
+    starts = np.cumsum([0] + [int(t.ptr[-1]) for t in tables])
     return AngleTable(
-        np.concatenate([a.num, b.num]),
-        np.concatenate([a.den, b.den]),
-        np.concatenate([a.offset, b.offset]),
-        np.concatenate([a.ptr, a.ptr[-1] + b.ptr[1:]]),
-        np.concatenate([a.variables, b.variables]),
-        np.concatenate([a.coeffs, b.coeffs]),
+        np.concatenate([t.num for t in tables]),
+        np.concatenate([t.den for t in tables]),
+        np.concatenate([t.offset for t in tables]),
+        np.concatenate([tables[0].ptr, *[t.ptr[1:] + s for t, s in zip(tables[1:], starts[1:], strict=False)]]),
+        np.concatenate([t.variables for t in tables]),
+        np.concatenate([t.coeffs for t in tables]),
     )
 
 
