@@ -21,9 +21,10 @@ from mqt.bench import BenchmarkLevel, get_benchmark
 from mqt.bench.benchmarks import get_available_benchmark_names
 from qiskit.circuit import QuantumCircuit
 from qsc import ir
+from qsc.bridges.qiskit_reading import read_circuit
 from qsc.compiler import driver, registry
 from qsc.compiler.manager import Watch
-from qsc.frontends.openqasm import module_of_qiskit
+from qsc.frontends.openqasm.readouts import read_model
 from suite import geometric
 
 SIZES = (4, 5, 8, 10, 13, 16, 17, 18, 20)
@@ -81,7 +82,8 @@ def measure(family: str, size: int, circuit: QuantumCircuit, effort: str) -> Row
     qiskit = two_qubit_gates(peers.qiskit_manager("all", 0).run(circuit))
     if qiskit > MOST_GATES:
         return None
-    module = module_of_qiskit(circuit)
+    read = read_circuit(circuit)
+    module = read_model(read.circuit, read.bits, None)
     (columns,) = module.circuits.values()
     tket = -1
     if not columns.has_measurement and qiskit <= MOST_TKET_GATES:
