@@ -144,8 +144,9 @@ def _fitted(
         return
     initial, final = (_indices(converted.circuit, where) for where in (unit.initial_map, unit.final_map))
     final = tuple(final[end] for end in ends)
+    fitted = _without_phases(unit.circuit)
     for tidy in (_squashed, _protected, _plain):
-        made = tidy(unit.circuit, device)
+        made = tidy(fitted, device)
         emitted = emitted_circuit(made, "", {})
         try:
             from_tket(made, converted)
@@ -183,6 +184,13 @@ def _indices(circuit: TketCircuit, where: Any) -> Qubits:
     """The physical qubit of each qubit of a circuit, in order."""
     places = {str(qubit): unit.index[0] for qubit, unit in where.items()}
     return tuple(places[str(qubit)] for qubit in circuit.qubits)
+
+
+def _without_phases(circuit: TketCircuit) -> TketCircuit:
+    """The circuit without global phases under conditions: the bits that they depend on are measured."""
+    table = circuit.to_dict()
+    kept = [c for c in table["commands"] if c["op"].get("conditional", c)["op"]["type"] != "Phase"]
+    return circuit if len(kept) == len(table["commands"]) else TketCircuit.from_dict(table | {"commands": kept})
 
 
 # Runs of one-qubit gates

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pytest
 from qiskit.circuit import QuantumCircuit
 from qsc.backends.base import Emission, RunOptions
-from qsc.backends.qiskit.backend import QiskitBackend, load
-from qsc.backends.qiskit.devices import find
+from qsc.backends.qiskit.backend import load
+from qsc.compiler.registry import find_backend, find_target
 from qsc.ir import DYNAMIC, AngleInput, Circuit, CircuitEditor, GraphBuilder, Module, Type
 from qsc.ir.angles import make_row
 from qsc.ir.gates import GATES
@@ -86,7 +87,7 @@ class Job:
         inputs = [graph.input(a.name, Type(self.dtype, (DYNAMIC, *a.shape))) for a in self.circuit.inputs]
         outputs = graph.add(self.op, *inputs)
         self.launch = Launch(self.target.name, "part", graph.graph(*outputs))
-        self.backend = QiskitBackend()
+        self.backend: Any = find_backend(self.target.backend)
 
     @cached_property
     def emission(self) -> Emission:
@@ -125,9 +126,7 @@ class Lab:
     unitary = UNITARY
 
     def job(self, circuit: Circuit, op: Readout, device: str, **options) -> Job:
-        target = find(device)
-        assert target is not None
-        return Job(circuit, op, target, **options)
+        return Job(circuit, op, find_target(device), **options)
 
 
 @pytest.fixture(scope="session")
