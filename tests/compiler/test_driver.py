@@ -12,6 +12,7 @@ import pytest
 import qsc
 import torch
 from qsc.compiler.cli import run
+from qsc.frontends.readouts import module_of
 from qsc.frontends.text import read
 from qsc.ir import print_module
 from qsc.ir.interpreter import evaluate
@@ -174,3 +175,18 @@ def test_program_text_reads_back(circuit_file: Path):
     reread = qsc.Bundle(bundle.manifest, bundle.files)
     assert print_module(reread.program) == bundle.files["program.qsc"].decode()
     assert reread.program == bundle.program
+
+
+def test_a_circuit_too_wide_to_simulate_compiles_without_verification():
+    c = qsc.Circuit(60)
+    for q in range(60):
+        c.h(q)
+    for k in range(3):
+        for q in range(59):
+            c.cx(q, q + 1)
+            c.rx(0.3 + 0.01 * k, q + 1)
+    module = module_of(c.build("wide"), [qsc.Z(q) for q in range(60)])
+    bundle = qsc.compile(module, "all:60", effort="fast", verify=False)
+    assert bundle.costs["two_qubit_gates"] > 0
+    with pytest.raises(qsc.QscError, match="R0005"):
+        bundle.verify()
