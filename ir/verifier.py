@@ -17,6 +17,8 @@ from .netlist import Netlist
 
 MEASURE = OPCODES["measure"]
 PAULI = OPCODES["pauli"]
+_TABLE_QUBITS = np.array([g.qubits for g in GATES])
+_TABLE_ANGLES = np.array([g.angles for g in GATES])
 
 
 def verify(module: Module) -> None:
@@ -123,13 +125,13 @@ def circuit_faults(circuit: Circuit) -> Iterator[Diagnostic]:
     owner = np.repeat(np.arange(len(c)), arity)
 
     def report(code: str, rows: np.ndarray, message: str) -> Iterator[Diagnostic]:
-        for k in np.unique(rows)[:10].tolist():
+        for k in np.unique(rows)[:10].tolist() if len(rows) else ():
             wires = c.wires[c.wire_ptr[k] : c.wire_ptr[k + 1]].tolist()
             text = message.format(gate=GATES[c.opcode[k]].name, wires=", ".join(f"q[{w}]" for w in wires))
             yield Diagnostic(code, f"circuit {c.name}, gate {k}: {text}", c.place_of(k))
 
-    table_qubits = np.array([g.qubits for g in GATES])[c.opcode]
-    table_angles = np.array([g.angles for g in GATES])[c.opcode]
+    table_qubits = _TABLE_QUBITS[c.opcode]
+    table_angles = _TABLE_ANGLES[c.opcode]
     wrong = ((table_qubits >= 0) & (arity != table_qubits)) | (angle_count != table_angles)
     wrong |= bit_count != (c.opcode == MEASURE)
     lengths = np.array([len(p) if set(p) <= set("IXYZ") else -1 for p in c.payloads] + [-1])[c.payload]
@@ -137,9 +139,7 @@ def circuit_faults(circuit: Circuit) -> Iterator[Diagnostic]:
     yield from report("C0003", np.flatnonzero(wrong), "{gate} on {wires} has the wrong number of operands")
     outside = (c.wires < 0) | (c.wires >= c.num_qubits)
     yield from report("C0001", owner[outside], f"{{gate}} on {{wires}}, but the circuit has {c.num_qubits} qubits")
-    order = np.lexsort((c.wires, owner))
-    same = (np.diff(c.wires[order]) == 0) & (np.diff(owner[order]) == 0)
-    yield from report("C0002", owner[order][1:][same], "{gate} on {wires} uses one qubit twice")
+    yield from report("C0002", _twice(c, arity, owner), "{gate} on {wires} uses one qubit twice")
     bit_owner = np.repeat(np.arange(len(c)), bit_count)
     bad_bits = (c.clbits < 0) | (c.clbits >= c.num_clbits)
     yield from report("C0004", bit_owner[bad_bits], "{gate} on {wires} writes a classical bit that is not there")
@@ -155,6 +155,19 @@ def circuit_faults(circuit: Circuit) -> Iterator[Diagnostic]:
         yield Diagnostic("I0002", f"circuit {c.name}: angle input {name} is defined twice", c.place)
     if not np.isfinite(c.angles.offset).all() or not np.isfinite(c.angles.coeffs).all():
         yield Diagnostic("P0004", f"circuit {c.name}: an angle is not a finite number", c.place)
+
+
+def _twice(c: Circuit, arity: np.ndarray, owner: np.ndarray) -> np.ndarray:
+    """Rows that use one qubit twice. Gates on two qubits, nearly all, need no sort."""
+    first = c.wire_ptr[:-1][arity == 2]
+    pairs = np.flatnonzero(arity == 2)[c.wires[first] == c.wires[first + 1]]
+    wide = (arity > 2)[owner]
+    if not wide.any():
+        return pairs
+    wires, owner = c.wires[wide], owner[wide]
+    order = np.lexsort((wires, owner))
+    same = (np.diff(wires[order]) == 0) & (np.diff(owner[order]) == 0)
+    return np.concatenate([pairs, owner[order][1:][same]])
 
 
 def _circuit_column_faults(c: Circuit) -> Iterator[Diagnostic]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cache
 from itertools import chain
 from typing import ClassVar
 
@@ -91,6 +92,13 @@ class _Classes:
         self._numbers: dict[object, int] = {f.axes: k for k, f in enumerate(families()) if f.rotation}
         self._members = {op: k for k, f in enumerate(families()) for op in f.members}
 
+    def copy(self) -> _Classes:
+        """Classes that may grow without a change of these."""
+        out = _Classes.__new__(_Classes)
+        out.families = [f and replace(f, members=dict(f.members)) for f in self.families]
+        out._numbers, out._members = dict(self._numbers), self._members
+        return out
+
     def of_opcode(self, opcode: int) -> int:
         if opcode in self._members:
             return self._members[opcode]
@@ -159,6 +167,24 @@ class _Joined:
     factor: Row
 
 
+def _kind_of(opcode: int, classes: _Classes) -> _Kind | None:
+    gate = GATES[opcode]
+    if gate.matrix is None or opcode == _ID:
+        return None
+    number = classes.of_opcode(opcode)
+    letters = tuple(_LETTERS.get(a, _OWN_LETTER + number) for a in gate.axes)
+    family = classes.families[number]
+    product = family is not None and family.rotation and len(letters) > 1
+    return _Kind(number, letters, exchangeable(opcode), gate.additive, product)
+
+
+@cache
+def _table() -> tuple[_Classes, tuple[_Kind | None, ...]]:
+    """The classes of the gate table, to be copied, and the kind of every gate."""
+    classes = _Classes()
+    return classes, tuple(_kind_of(opcode, classes) for opcode in range(len(GATES)))
+
+
 class _Sweep:
     def __init__(self, circuit: Circuit, tolerance: float) -> None:
         self.circuit = circuit
@@ -172,8 +198,8 @@ class _Sweep:
         self.stacks: list[list[_Group]] = [[] for _ in range(circuit.num_qubits)]
         self.latest: dict[tuple[int, ...], int] = {}
         self.next_group = 0
-        self.classes = _Classes()
-        self.kinds = [self._kind_of(opcode) for opcode in range(len(GATES))]
+        classes, self.kinds = _table()
+        self.classes = classes.copy()
         self.pauli_kinds: dict[str, _Kind] = {}
         self.versions = [0] * circuit.num_clbits
         self.rows = circuit.angles.rows()
@@ -183,16 +209,6 @@ class _Sweep:
         self.factors: dict[Row, int] = {}
         self.hiding: dict[int, list[_Hidden]] = {}  # number of a group -> rotations that could not look below it
         self.uncovered = False  # whether one of them could now
-
-    def _kind_of(self, opcode: int) -> _Kind | None:
-        gate = GATES[opcode]
-        if gate.matrix is None or opcode == _ID:
-            return None
-        number = self.classes.of_opcode(opcode)
-        letters = tuple(_LETTERS.get(a, _OWN_LETTER + number) for a in gate.axes)
-        family = self.classes.families[number]
-        product = family is not None and family.rotation and len(letters) > 1
-        return _Kind(number, letters, exchangeable(opcode), gate.additive, product)
 
     def _near_full_turn(self) -> list[bool]:
         angles = self.circuit.angles

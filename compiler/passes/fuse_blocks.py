@@ -21,7 +21,7 @@ from ...ir.circuit import GateRow
 from ...ir.gates import GATES, OPCODES, rotation_matrix
 from ..synthesis import constant_blocks
 from ..synthesis.blocks import Group, collect
-from ..synthesis.frames import Resynthesis, resynthesise
+from ..synthesis.frames import resynthesise
 from ..synthesis.native import entangling_cost, has_rotations
 from ..synthesis.templates import Step, Template, Writer, slot
 from .base import Context, Contract, Pass
@@ -74,7 +74,6 @@ class _Fusion:
     from_zero: bool
     rows: list[GateRow] = field(init=False)
     writer: Writer = field(init=False)
-    structures: dict[tuple, Resynthesis | None] = field(default_factory=dict)
     templates: dict[int, tuple[Template, tuple[int, ...]]] = field(default_factory=dict)
     saved: int = 0
 
@@ -125,12 +124,8 @@ class _Fusion:
         if len(group.gates) > _LONGEST:
             return
         steps, slots = self._steps(group)
-        zeros = self._zeros(group)
-        key = (steps, zeros)
-        if key not in self.structures:
-            rotation_cost = 1 if self.rotations else 2
-            self.structures[key] = resynthesise(steps, len(slots), cost, zeros, rotation_cost, self.swaps)
-        found = self.structures[key]
+        rotation_cost = 1 if self.rotations else 2
+        found = resynthesise(steps, len(slots), cost, self._zeros(group), rotation_cost, self.swaps)
         if found is not None:
             self._take(k, group, found.template, slots, cost - found.cost)
 

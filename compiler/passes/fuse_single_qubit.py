@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import ClassVar
 
 import numpy as np
@@ -27,6 +28,8 @@ from .base import Context, Contract, Pass
 from .rewrites import fresh_name, map_graphs, readouts
 
 _U3 = OPCODES["u3"]
+_FEW = 256
+"""rows of a table up to which a dictionary groups them faster than a sort of its columns"""
 _SPECIAL = 1e-9
 """part of pi/4 within which a constant angle is looked at exactly"""
 
@@ -125,9 +128,8 @@ class Fusion:
         self.writer = ColumnWriter(circuit)
         self.numeric: list[list[int]] = []
         for table in runs:
-            patterns, which = np.unique(circuit.opcode[table], axis=0, return_inverse=True)
-            for k, pattern in enumerate(patterns.tolist()):
-                self._pattern(pattern, table[which.reshape(-1) == k])
+            for group, pattern in _groups(circuit.opcode[table]):
+                self._pattern(pattern, table[group])
         self._numeric(self.numeric)
         self.late_runs.sort()
         if not self.late_runs and not self.writer.removed.any():
@@ -264,6 +266,12 @@ def _groups(kinds: np.ndarray) -> Iterator[tuple[np.ndarray, list[int]]]:
     if not kinds.shape[1]:
         yield np.arange(len(kinds)), []
         return
+    if len(kinds) <= _FEW:
+        found: dict[tuple[int, ...], list[int]] = {}
+        for k, row in enumerate(map(tuple, kinds.tolist())):
+            found.setdefault(row, []).append(k)
+        yield from ((np.array(found[row]), list(row)) for row in sorted(found))
+        return
     distinct, which = np.unique(kinds, axis=0, return_inverse=True)
     order = np.argsort(which.reshape(-1), kind="stable")
     ends = np.cumsum(np.bincount(which.reshape(-1)))
@@ -287,6 +295,7 @@ def matrices_of(opcode: int, angles: np.ndarray) -> np.ndarray:
     return np.einsum("bk,kij->bij", waves, _wave_coefficients(opcode))
 
 
+@cache
 def _wave_coefficients(opcode: int) -> np.ndarray:
     make = GATES[opcode].matrix
     assert make is not None

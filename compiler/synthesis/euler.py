@@ -18,7 +18,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 
@@ -33,6 +33,8 @@ _QUARTER = math.pi / 4
 _TINY = 1e-14
 _SNAP = 1e-12
 """radians from a multiple of pi/4 within which a computed constant is that multiple"""
+_MOST_RUNS = 4096
+"""Runs of gates whose templates are remembered, for the next circuits too."""
 _U3, _H, _RZ, _RY, _RX, _SX, _X = (OPCODES[n] for n in ("u3", "h", "rz", "ry", "rx", "sx", "x"))
 
 BASES = ("u3", "rz-sx", "rz-rx", "rz-ry", "rz-rx90")
@@ -361,6 +363,11 @@ def _is_turn(row: Row, multiple: int) -> bool:
 
 def template_of(gates: Sequence[tuple[int, Sequence[Row]]], basis: str, has_x: bool = True) -> tuple[Template, int]:
     """(template on wire 0, number of u3 that it takes) of a run of gates (opcode, angles) in order of time."""
+    return _template(tuple([(opcode, tuple(angles)) for opcode, angles in gates]), basis, has_x)
+
+
+@lru_cache(_MOST_RUNS)
+def _template(gates: tuple[tuple[int, tuple[Row, ...]], ...], basis: str, has_x: bool) -> tuple[Template, int]:
     chain = Chain()
     for opcode, angles in gates:
         chain.add(opcode, angles)

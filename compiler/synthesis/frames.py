@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cache
+from functools import cache, lru_cache
 from itertools import product
 
 import numpy as np
@@ -35,6 +35,8 @@ _CX, _SWAP, _PAULI = (OPCODES[n] for n in ("cx", "swap", "pauli"))
 _SWAP_MATRIX = np.eye(4)[[0, 2, 1, 3]]
 _MOST_STATES = 20_000
 """States that the search may visit for one block."""
+_MOST_STRUCTURES = 4096
+"""Structures of blocks whose circuits are remembered, for the next circuits too."""
 
 Signature = tuple[frozenset[int], ...]
 
@@ -497,6 +499,13 @@ def resynthesise(
 
     slots: how many there are. Other arguments as for `shortest`. Where a wire is in |0>, equal only from there.
     """
+    return _resynthesised(tuple(steps), slots, limit, zeros, rotation_cost, swaps)
+
+
+@lru_cache(_MOST_STRUCTURES)
+def _resynthesised(
+    steps: tuple[Step, ...], slots: int, limit: int, zeros: tuple[bool, bool], rotation_cost: int, swaps: bool
+) -> Resynthesis | None:
     block = known_zeros(block_of(steps), zeros) if any(zeros) else block_of(steps)
     path = shortest(block, limit, zeros, rotation_cost, swaps)
     if path is None:
