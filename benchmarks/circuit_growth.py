@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from measure import in_child
 
@@ -37,7 +38,7 @@ GATES = {"rz": 0.25, "ry": 0.25, "h": 0.1, "sx": 0.05, "cx": 0.25, "cz": 0.1}
 LIMIT_US, LIMIT_BYTES = 20.0, 300.0
 
 
-def module_of(count: int):
+def module_of(count: int) -> Any:
     """A module that reads Z on every qubit of one random circuit."""
     import numpy as np
     from qsc.ir import GraphBuilder, Module, Type, Z, ops
@@ -76,7 +77,7 @@ def resident(what: str) -> int:
     return int(next(line for line in text.splitlines() if line.startswith(what)).split()[1]) * 1024
 
 
-def kept_bytes(circuit) -> int:
+def kept_bytes(circuit: Any) -> int:
     """The bytes of a circuit's columns and angle table."""
     import numpy as np
 
@@ -119,7 +120,7 @@ def present(known: Mapping[str, str]) -> list[str]:
 
 def main() -> None:
     sizes = [int(a) for a in sys.argv[1:]] or list(SIZES)
-    tables = {size: in_child(__file__, f"run:{size}") for size in sizes}
+    tables: dict[int, Any] = {size: in_child(__file__, f"run:{size}") for size in sizes}
     for size, table in tables.items():
         print(f"{size} gates        us/gate  peak bytes  kept bytes  gates left   growth")
         smaller = tables.get(size // 10)
