@@ -11,6 +11,7 @@ import argparse
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import cases
 import numpy as np
@@ -19,7 +20,7 @@ import qsc
 from cases import Case
 from qsc import ir
 from qsc.compiler.api import compile as compile_model
-from qsc.frontends.readouts import Reading, module_of
+from qsc.frontends.readouts import module_of
 from qsc.ir.circuit import CircuitEditor
 from qsc.ir.interpreter import evaluate, random_inputs
 
@@ -33,10 +34,10 @@ class Landmark:
 
     name: str
     circuit: ir.Circuit
-    reading: Reading
+    reading: list[qsc.PauliSum] | str
     target: str
     peer_target: str
-    settings: dict[str, object]
+    settings: dict[str, Any]
     goal: str
 
 
@@ -66,7 +67,7 @@ def turned_qft(n: int) -> ir.Circuit:
 
 def landmarks() -> Iterator[Landmark]:
     each = cases.z_each
-    max_ = {"effort": "max"}
+    max_: dict[str, Any] = {"effort": "max"}
     yield Landmark("StronglyEntangling 6x4", strongly(6, 4).build("strong"), each(6), "all:6", "all", {}, "18, aim 15")
     yield Landmark("BasicEntangler 6x3", basic(6, 3).build("basic"), each(6), "all:6", "all", {}, "12")
     reup = cases.reuploading(6, 4).build("reuploading")
