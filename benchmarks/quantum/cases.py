@@ -286,6 +286,7 @@ def _mqt(name: str, sizes: Sequence[int], readings: Sequence[str]) -> Iterator[C
     for n in sizes:
         found = get_benchmark(name, BenchmarkLevel.ALG, n, random_parameters=False)
         found = found.remove_final_measurements(inplace=False)
+        assert found is not None, "a copy, since inplace is false"
         circuit = replace(from_qiskit(found), name=f"mqt_{name}")
         for reading in readings:
             yield Case(f"mqt-{name}", f"mqt-{name} {n} {reading}", circuit, READINGS[reading](n))

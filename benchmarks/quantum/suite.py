@@ -15,6 +15,7 @@ import math
 import time
 from collections import defaultdict
 from pathlib import Path
+from typing import Any
 
 import peers
 from cases import Case, suite
@@ -43,7 +44,7 @@ def geometric(values: list[float]) -> float:
     return math.exp(sum(map(math.log, values)) / len(values))
 
 
-def measure(case: Case, target: str, effort: str) -> dict[str, float | str]:
+def measure(case: Case, target: str, effort: str) -> dict[str, Any]:
     """One row of the table."""
     qiskit = list(peers.qiskit_results(case, target))
     tket = list(peers.tket_results(case, target))

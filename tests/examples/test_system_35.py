@@ -35,17 +35,25 @@ def test_resources(features: int, load_example):
 
 def test_accuracy(load_example):
     module, evaluate = load_example(FOLDER), load_example(FOLDER, "evaluate")
-    assert evaluate.accuracy(module.dense_map(30), module.data()) >= 0.95
-    nine = module.data(module.EQUAL)
-    ours = evaluate.accuracy(module.dense_map(module.EQUAL), nine)
-    assert ours >= evaluate.accuracy(qsc.zz_feature_map(module.EQUAL), nine, module.ZZ_SCALE)
+    assert evaluate.accuracy(module.dense_map(30), module.data(), module.DENSE[1]) >= 0.95
+    nine, (scale, penalty) = module.data(module.EQUAL), module.DENSE_EQUAL
+    ours = evaluate.accuracy(module.dense_map(module.EQUAL, scale), nine, penalty)
+    scale, penalty = module.ZZ_EQUAL
+    assert ours >= evaluate.accuracy(qsc.zz_feature_map(module.EQUAL), nine, penalty, scale)
+
+
+def test_the_settings_are_those_of_cross_validation(load_example):
+    module, evaluate = load_example(FOLDER), load_example(FOLDER, "evaluate")
+    chosen = evaluate.select(lambda scale: (module.dense_map(module.EQUAL, scale), 1.0), module.data(module.EQUAL))
+    assert chosen == module.DENSE_EQUAL
 
 
 def test_concentration(load_example):
-    """The ZZ kernel's variance falls with the number of features, the dense kernel keeps more of it."""
+    """Of unscaled features: the ZZ kernel's variance falls faster with their number than the dense kernel's."""
     module, evaluate = load_example(FOLDER), load_example(FOLDER, "evaluate")
-    spreads = [
-        (evaluate.spread(module.dense_map(n), module.data(n)), evaluate.spread(qsc.zz_feature_map(n), module.data(n)))
-        for n in (3, 6)
-    ]
-    assert all(dense > zz for dense, zz in spreads)
+    dense, zz = (
+        [evaluate.spread(make(n), module.data(n)) for n in (3, 6, 9)]
+        for make in (lambda n: module.dense_map(n, 1.0), qsc.zz_feature_map)
+    )
+    assert zz[2] < zz[1] < zz[0]
+    assert dense[2] / dense[0] > zz[2] / zz[0]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+from typing import cast
 
 import numpy as np
 import pytest
 from qiskit.circuit import QuantumCircuit
 from qiskit.circuit.library import CPhaseGate, UnitaryGate, get_standard_gate_name_mapping
 from qiskit.quantum_info import PTM, Operator
+from qiskit.transpiler import Target
 from qsc.backends.qiskit import routing
 from qsc.backends.qiskit.compact import compact
 from qsc.backends.qiskit.devices import find
@@ -19,10 +21,16 @@ from qsc.ir.ops import Expectation, MitigatedExpectation
 DEVICES = ("fake_nairobi", "fake_torino", "fake_sherbrooke")
 
 
-def routed(lab, seed: int, device: str) -> tuple[QuantumCircuit, object]:
+def device_target(name: str) -> Target:
+    found = find(name)
+    assert found is not None
+    return found.device.target
+
+
+def routed(lab, seed: int, device: str) -> tuple[QuantumCircuit, Target]:
     from qsc.bridges.qiskit import to_qiskit
 
-    target = find(device).device.target
+    target = device_target(device)
     circuit = to_qiskit(lab.random_circuit(np.random.default_rng(seed), 3, 12)).circuit
     return routing.route(circuit, target, seed, range(3), "fast").circuit, target
 
@@ -54,9 +62,9 @@ def test_folds_have_as_many_gates_as_they_say(lab, folding):
 
 
 class Given:
-    """Draws what it is told."""
+    """A random generator that draws what it is told."""
 
-    def __init__(self, letters: tuple[str, str]) -> None:
+    def __init__(self, letters: tuple[str, ...]) -> None:
         self.letters = letters
 
     def choice(self, known: list[str], count: int) -> np.ndarray:
@@ -68,17 +76,17 @@ def test_the_average_over_all_twirls_is_a_pauli_channel(name):
     gate = get_standard_gate_name_mapping()[name]
     source = QuantumCircuit(2)
     source.append(gate, [0, 1])
-    target = find("all:2").device.target
+    target = device_target("all:2")
     error = Operator(CPhaseGate(0.4)) @ Operator(UnitaryGate(Operator.from_label("XI").power(0.1)))
     total = np.zeros((16, 16))
     for letters in itertools.product("IXYZ", repeat=2):
         noisy = QuantumCircuit(2)
-        for step in twirled(source, Given(letters), target).data:
+        for step in twirled(source, cast("np.random.Generator", Given(letters)), target).data:
             noisy.append(step)
             if step.operation.name == name:
                 noisy.append(UnitaryGate(error), [0, 1])
-        total += PTM(Operator(noisy)).data.real / 16
-    left = total @ PTM(Operator(gate)).data.real.T
+        total += np.real(PTM(Operator(noisy)).data) / 16
+    left = total @ np.real(PTM(Operator(gate)).data).T
     assert np.abs(left - np.diag(np.diag(left))).max() < 1e-12
     assert np.diag(left).min() < 0.95
 

@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 from qiskit.primitives import StatevectorEstimator, StatevectorSampler
+from qiskit.primitives.containers.sampler_pub import SamplerPub
 from qsc.backends.qiskit.devices import find
 from qsc.backends.qiskit.primitives import estimator_pub, load, run, submit
 from qsc.bridges import primitives
@@ -101,7 +102,7 @@ def test_a_large_batch_is_parted_into_pubs_and_jobs(lab, circuit, monkeypatch):
         jobs: ClassVar[list[list[int]]] = []
 
         def run(self, pubs, *, shots=None):
-            pubs = list(pubs)
+            pubs = [SamplerPub.coerce(pub) for pub in pubs]
             self.jobs.append([pub.parameter_values.size for pub in pubs])
             return super().run(pubs, shots=shots)
 
@@ -116,8 +117,10 @@ def test_a_large_batch_is_parted_into_pubs_and_jobs(lab, circuit, monkeypatch):
 
 def test_a_circuit_for_another_device_is_refused(lab, circuit):
     job = lab.job(circuit, Expectation(circuit.name, OBSERVABLES), "all:4")
+    other = find("fake_nairobi")
+    assert other is not None
     with pytest.raises(TargetError, match=r"compiled for all:4, and fake_nairobi cannot run it"):
-        submit(job.emission.files, job.split(VALUES), find("fake_nairobi").device)
+        submit(job.emission.files, job.split(VALUES), other.device)
 
 
 def test_what_cannot_be_run_on_is_refused(lab, circuit):

@@ -139,7 +139,7 @@ def test_a_sampler_gives_values_and_gradients(readout):
     found = []
     for layer in (exact, drawn):
         y = layer(x)
-        found.append([y.detach(), *torch.autograd.grad(y[:, 0].sum(), layer.weights.values())])
+        found.append([y.detach(), *torch.autograd.grad(y[:, 0].sum(), list(layer.weights.parameters()))])
     for a, b in zip(*found, strict=True):
         assert (a - b).abs().max() < 0.05
 
