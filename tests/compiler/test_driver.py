@@ -184,7 +184,8 @@ def test_a_circuit_too_wide_to_simulate_compiles_without_verification():
     for k in range(3):
         for q in range(59):
             c.cx(q, q + 1)
-            c.rx(0.3 + 0.01 * k, q + 1)
+            c.ry(0.3 + 0.01 * k, q + 1)
+            c.rz(0.2, q)
     module = module_of(c.build("wide"), [qsc.Z(q) for q in range(60)])
     bundle = qsc.compile(module, "all:60", effort="fast", verify=False)
     assert bundle.costs["two_qubit_gates"] > 0

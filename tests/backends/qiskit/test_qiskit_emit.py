@@ -114,7 +114,7 @@ def digests(lab):
 
 SCRIPT = """
 import sys
-sys.path.insert(0, sys.argv[1])
+sys.path += sys.argv[1:]
 from conftest import Lab
 from test_qiskit_emit import digests
 print("\\n".join(digests(Lab())))
@@ -122,7 +122,8 @@ print("\\n".join(digests(Lab())))
 
 
 def test_bytes_are_the_same_in_every_process(lab):
-    command = [sys.executable, "-c", SCRIPT, str(Path(__file__).parent)]
+    here = Path(__file__).parent
+    command = [sys.executable, "-c", SCRIPT, str(here), str(here.parent)]
     environment = os.environ | {"PYTHONHASHSEED": "7"}
     theirs = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.split("\n")
     assert theirs[:-1] == digests(lab)
