@@ -6,11 +6,12 @@ a circuit can fire, and may leave the outputs on other qubits.
 
 from __future__ import annotations
 
+import multiprocessing
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from cases import Case
@@ -55,6 +56,24 @@ TKET_NATIVE: dict[str, set[OpType]] = {
 SYNTHESIS = {OpType.CX, OpType.Rz, OpType.Rx, OpType.Ry, OpType.H, OpType.S, OpType.Sdg, OpType.X, OpType.Z}
 
 
+T = TypeVar("T")
+
+LIMIT = 20.0
+"""Seconds that a peer may take; Qiskit then gets numbers for the symbols, and a preset of tket is left out."""
+
+
+def within_limit(work: Callable[[], T]) -> T | None:
+    """What a call gives, None after LIMIT seconds: in a process of its own, since native code heeds no signals."""
+    fork = multiprocessing.get_context("fork")
+    ours, theirs = fork.Pipe(duplex=False)
+    child = fork.Process(target=lambda: theirs.send(work()))
+    child.start()
+    answer = ours.recv() if ours.poll(LIMIT) else None
+    child.kill()
+    child.join()
+    return answer
+
+
 @dataclass(frozen=True)
 class Result:
     """Two-qubit gates, their depth, and seconds of the run that gave them."""
@@ -85,9 +104,18 @@ def qiskit_manager(target: str, seed: int) -> PassManager:
     return preset(3, target=registry.find_target(target).device.target, seed_transpiler=seed)
 
 
+def limited(case: Case) -> QuantumCircuit:
+    """The measured case with its symbols, or with random angles where Qiskit would need more than LIMIT seconds."""
+    given = measured(case)
+    if within_limit(lambda: len(qiskit_manager("all", 0).run(given))) is not None:
+        return given
+    angles = np.random.default_rng(0).uniform(0.1, 1.9, given.num_parameters)
+    return given.assign_parameters(angles)
+
+
 def qiskit_results(case: Case, target: str, seeds: int = QISKIT_SEEDS) -> Iterator[Result]:
     """One result a seed; a single one where all pairs are coupled, since nothing is random there."""
-    given = measured(case)
+    given = limited(case)
     for seed in range(1 if target in BASES else seeds):
         manager = qiskit_manager(target, seed)
         start = time.perf_counter()
@@ -123,29 +151,35 @@ def tket_presets() -> dict[str, list[BasePass]]:
 
 
 def tket_results(case: Case, target: str) -> Iterator[Result]:
-    """One result a preset. A preset that does not take the circuit gives none."""
-    for origin, passes in tket_presets().items():
-        circuit = to_tket(case.circuit).circuit
-        if origin != "tket GreedyPauliSimp" and (case.circuit.num_variables and len(case.circuit) > SYMBOLIC_LIMIT):
+    """One result a preset. A preset that does not take the circuit, or takes too long, gives none."""
+    for origin in tket_presets():
+        result = within_limit(lambda origin=origin: _tket_result(case, target, origin))
+        if result is not None:
+            yield result
+
+
+def _tket_result(case: Case, target: str, origin: str) -> Result | None:
+    circuit = to_tket(case.circuit).circuit
+    if origin != "tket GreedyPauliSimp" and (case.circuit.num_variables and len(case.circuit) > SYMBOLIC_LIMIT):
+        circuit = _bound(circuit)
+    start = time.perf_counter()
+    try:
+        DecomposeBoxes().apply(circuit)
+        AutoRebase(SYNTHESIS).apply(circuit)
+        SequencePass(tket_presets()[origin]).apply(circuit)
+        if target not in BASES:
             circuit = _bound(circuit)
-        start = time.perf_counter()
-        try:
-            DecomposeBoxes().apply(circuit)
-            AutoRebase(SYNTHESIS).apply(circuit)
-            SequencePass(passes).apply(circuit)
-            if target not in BASES:
-                circuit = _bound(circuit)
-                AutoRebase({OpType.CX, OpType.TK1}).apply(circuit)
-                _placement(target).apply(circuit)
-                SequencePass([KAKDecomposition(allow_swaps=False), CliffordSimp(allow_swaps=False)]).apply(circuit)
-            AutoRebase(TKET_NATIVE[target]).apply(circuit)
-        except RuntimeError:
-            continue
-        seconds = time.perf_counter() - start
-        circuit.replace_SWAPs()
-        gates = sum(circuit.n_gates_of_type(kind) for kind in (OpType.CX, OpType.CZ, OpType.ZZPhase, OpType.ECR))
-        depth = circuit.depth_by_type({OpType.CX, OpType.CZ, OpType.ZZPhase, OpType.ECR})
-        yield Result(gates, depth, seconds, origin)
+            AutoRebase({OpType.CX, OpType.TK1}).apply(circuit)
+            _placement(target).apply(circuit)
+            SequencePass([KAKDecomposition(allow_swaps=False), CliffordSimp(allow_swaps=False)]).apply(circuit)
+        AutoRebase(TKET_NATIVE[target]).apply(circuit)
+    except RuntimeError:
+        return None
+    seconds = time.perf_counter() - start
+    circuit.replace_SWAPs()
+    gates = sum(circuit.n_gates_of_type(kind) for kind in (OpType.CX, OpType.CZ, OpType.ZZPhase, OpType.ECR))
+    depth = circuit.depth_by_type({OpType.CX, OpType.CZ, OpType.ZZPhase, OpType.ECR})
+    return Result(gates, depth, seconds, origin)
 
 
 def _bound(circuit: TketCircuit) -> TketCircuit:

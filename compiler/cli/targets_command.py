@@ -36,4 +36,5 @@ def command(everything: bool, as_json: bool) -> None:
     if as_json:
         print_json([{"name": name, "summary": summary} for name, summary in rows])
     else:
-        click.echo("\n".join(f"{name:<16}{summary}" for name, summary in rows))
+        width = max(len(name) for name, _ in rows) + 2
+        click.echo("\n".join(f"{name:<{width}}{summary}" for name, summary in rows))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, NamedTuple
 
 from ...bridges.services import Candidate
@@ -64,7 +64,7 @@ class Portfolio(Pass):
     def _best(self, name: str, module: Module, context: Context) -> Module:
         assert context.services is not None
         rounds = ROUNDS[context.effort]
-        offered = context.services.candidates(module.circuits[name], context.effort, context.seed)
+        offered = context.services.candidates(_plain(module, name, context), context.effort, context.seed)
         starts = [("as it was", module)]
         starts += [(c.origin, _with_candidate(module, name, c)) for c in offered]
         variants = [Variant(_score(module, name, rounds.first, context), "as it was", module)]
@@ -116,6 +116,15 @@ def _last_round(variant: Variant, name: str, context: Context) -> list[Variant]:
         origin = f"{variant.origin}, {candidate.origin}"
         found.append(Variant(_score(made, name, rounds.last, context), origin, made))
     return found
+
+
+def _plain(module: Module, name: str, context: Context) -> Circuit:
+    """The circuit in the target's own gates and without its global phase.
+
+    Others write gates of several symbols with a symbol in the global phase for each; adding up a hundred of those takes
+    them minutes.
+    """
+    return replace(_through(("lower-native",), module, context).circuits[name], phase=-1)
 
 
 def _with_candidate(module: Module, name: str, candidate: Candidate) -> Module:
