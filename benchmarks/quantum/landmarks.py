@@ -76,7 +76,7 @@ def landmarks() -> Iterator[Landmark]:
     yield Landmark("Heisenberg 8x4, symbolic", chain, each(8), "all:8", "all", {"effort": "fast"}, "84 in 0.5 s")
     wide = cases.neighbour_qcnn(100).build("qcnn")
     yield Landmark("QCNN 100, Z50", wide, [qsc.Z(50)], "all:100", "all", {}, "24 on 10 qubits")
-    reuse = {"effort": "fast", "reuse": True}
+    reuse = {"reuse": True}
     yield Landmark("QCNN 100, all Z, with reset", wide, each(100), "all:100", "all", reuse, "12 qubits")
     qaoa = cases.qaoa(10, cases.barabasi_albert(10), 3).build("qaoa")
     qft = cases.qft(10).build("qft")

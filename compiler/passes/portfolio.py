@@ -71,12 +71,12 @@ class Portfolio(Pass):
         seen = {module.circuits[name].canonical()}
         for origin, start in starts:
             for form in FORMS:
-                made = _through(FORMS[form].passes, start, context)
+                made = _through(form.passes, start, context)
                 key = made.circuits[name].canonical()
                 if key not in seen:
                     seen.add(key)
                     score = _score(made, name, rounds.first, context)
-                    variants.append(Variant(score, f"{origin}{FORMS[form].note}", made))
+                    variants.append(Variant(score, f"{origin}{form.note}", made))
         variants.sort(key=lambda v: v.score)
         last = [_last_round(variant, name, context) for variant in variants[: rounds.kept]]
         best = min((v for group in last for v in group), key=lambda v: v.score)
@@ -98,7 +98,8 @@ class Form(NamedTuple):
     note: str
 
 
-FORMS = {"gates": Form(LOGICAL, ""), "pauli": Form(("pauli-rotations", *LOGICAL), ", by Pauli rotations")}
+FORMS = (Form((), ""), Form(LOGICAL, ", by our passes"), Form(("pauli-rotations", *LOGICAL), ", by Pauli rotations"))
+"""The first makes sure that no tool's own result is better than what is kept."""
 
 AFTER_PLACEMENT = tuple(entry for entry in LOGICAL if entry != "relabel-swaps")
 """Passes that leave every two-qubit gate on its pair, or take it away."""
