@@ -25,6 +25,11 @@ class Candidate:
 class Services(Protocol):
     """What passes may ask of a target's backend, which alone knows the SDKs."""
 
+    @property
+    def couples_all(self) -> bool:
+        """Whether every pair of qubits is coupled, so that no qubit ever has to move."""
+        ...
+
     def candidates(self, circuit: Circuit, effort: str, seed: int) -> list[Candidate]:
         """Resynthesised forms of a circuit by the SDKs at hand, in a fixed order; empty at effort `fast`."""
         ...

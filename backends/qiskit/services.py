@@ -30,6 +30,11 @@ class QiskitServices:
         self._target = target
         self._scores: dict[tuple, tuple[float, ...]] = {}
 
+    @property
+    def couples_all(self) -> bool:
+        """Whether every pair of qubits is coupled."""
+        return routing.facts_of(self._target.device.target).couples_all
+
     def candidates(self, circuit: Circuit, effort: str, seed: int) -> list[Candidate]:
         """The circuit by Qiskit at optimization level 3, and by tket's presets where pytket is there.
 

@@ -24,6 +24,11 @@ class TketServices:
         self._device = device
         self._made: dict[tuple, list[Compiled]] = {}
 
+    @property
+    def couples_all(self) -> bool:
+        """Whether every pair of qubits is coupled."""
+        return self._device.architecture is None
+
     def candidates(self, circuit: Circuit, effort: str, seed: int) -> list[Candidate]:
         """The circuit by tket's presets; none at effort `fast`."""
         return [] if effort == "fast" else candidates(circuit, effort, seed)

@@ -62,16 +62,31 @@ LIMIT = 20.0
 """Seconds that a peer may take; Qiskit then gets numbers for the symbols, and a preset of tket is left out."""
 
 
-def within_limit(work: Callable[[], T]) -> T | None:
-    """What a call gives, None after LIMIT seconds: in a process of its own, since native code heeds no signals."""
-    fork = multiprocessing.get_context("fork")
-    ours, theirs = fork.Pipe(duplex=False)
-    child = fork.Process(target=lambda: theirs.send(work()))
-    child.start()
-    answer = ours.recv() if ours.poll(LIMIT) else None
-    child.kill()
-    child.join()
-    return answer
+def _ready() -> bool:
+    """Called once in a new process, so that its imports are not part of what is limited."""
+    return True
+
+
+class _Helper:
+    """A process of its own, since native code heeds no signals; a new one after each that had to be ended."""
+
+    def __init__(self) -> None:
+        self.pool: Any = None
+
+    def within_limit(self, work: Callable[..., T], *given: Any) -> T | None:
+        """What a call gives, None after LIMIT seconds."""
+        if self.pool is None:
+            self.pool = multiprocessing.get_context("spawn").Pool(1)
+            self.pool.apply(_ready)
+        try:
+            return self.pool.apply_async(work, given).get(LIMIT)
+        except multiprocessing.TimeoutError:
+            self.pool.terminate()
+            self.pool = None
+            return None
+
+
+_HELPER = _Helper()
 
 
 @dataclass(frozen=True)
@@ -104,10 +119,14 @@ def qiskit_manager(target: str, seed: int) -> PassManager:
     return preset(3, target=registry.find_target(target).device.target, seed_transpiler=seed)
 
 
+def _compiles(circuit: QuantumCircuit) -> bool:
+    return len(qiskit_manager("all", 0).run(circuit)) >= 0
+
+
 def limited(case: Case) -> QuantumCircuit:
     """The measured case with its symbols, or with random angles where Qiskit would need more than LIMIT seconds."""
     given = measured(case)
-    if within_limit(lambda: len(qiskit_manager("all", 0).run(given))) is not None:
+    if _HELPER.within_limit(_compiles, given):
         return given
     angles = np.random.default_rng(0).uniform(0.1, 1.9, given.num_parameters)
     return given.assign_parameters(angles)
@@ -153,7 +172,7 @@ def tket_presets() -> dict[str, list[BasePass]]:
 def tket_results(case: Case, target: str) -> Iterator[Result]:
     """One result a preset. A preset that does not take the circuit, or takes too long, gives none."""
     for origin in tket_presets():
-        result = within_limit(lambda origin=origin: _tket_result(case, target, origin))
+        result = _HELPER.within_limit(_tket_result, case, target, origin)
         if result is not None:
             yield result
 

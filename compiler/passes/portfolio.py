@@ -70,7 +70,7 @@ class Portfolio(Pass):
         variants = [Variant(_score(module, name, rounds.first, context), "as it was", module)]
         seen = {module.circuits[name].canonical()}
         for origin, start in starts:
-            for form in FORMS:
+            for form in FORMS if context.services.couples_all else FORMS_WHERE_QUBITS_MOVE:
                 made = _through(form.passes, start, context)
                 key = made.circuits[name].canonical()
                 if key not in seen:
@@ -100,6 +100,15 @@ class Form(NamedTuple):
 
 FORMS = (Form((), ""), Form(LOGICAL, ", by our passes"), Form(("pauli-rotations", *LOGICAL), ", by Pauli rotations"))
 """The first makes sure that no tool's own result is better than what is kept."""
+
+IN_ORDER = tuple(entry for entry in LOGICAL if entry != "schedule-commuting")
+"""Passes that keep the order of gates, which tells a router which qubits meet next."""
+
+FORMS_WHERE_QUBITS_MOVE = (
+    *FORMS,
+    Form(IN_ORDER, ", by our passes in the given order"),
+    Form(("pauli-rotations", *IN_ORDER), ", by Pauli rotations in their order"),
+)
 
 AFTER_PLACEMENT = tuple(entry for entry in LOGICAL if entry != "relabel-swaps")
 """Passes that leave every two-qubit gate on its pair, or take it away."""
@@ -135,7 +144,7 @@ def _with_candidate(module: Module, name: str, candidate: Candidate) -> Module:
 
 
 def _through(passes: Sequence[str], module: Module, context: Context) -> Module:
-    """The module after some of our own passes; remarks of attempts are not kept."""
+    """The module after some of our own passes, on any pairs of qubits; remarks of attempts are not kept."""
     trial = Context(context.target, context.seed, effort=context.effort)
     for entry in passes:
         module = make_pass(entry, {}).run(module, trial)

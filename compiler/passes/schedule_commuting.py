@@ -32,7 +32,10 @@ _MOST_LOOKED_AT = 3_000_000
 
 @dataclass(frozen=True)
 class ScheduleCommuting(Pass):
-    """Reorder commuting gates for the least depth of two-qubit gates."""
+    """Reorder commuting gates for the least depth of two-qubit gates.
+
+    Where qubits have to move, the order stays, since it says which ones meet next: there the portfolio tries both.
+    """
 
     name: ClassVar[str] = "schedule-commuting"
     contract: ClassVar[Contract] = Contract.UNITARY
@@ -41,6 +44,8 @@ class ScheduleCommuting(Pass):
 
     def run(self, module: Module, context: Context) -> Module:
         """Every circuit in an order of lower depth; the same object where none is found."""
+        if context.services is not None and not context.services.couples_all:
+            return module
         circuits = dict(module.circuits)
         most = self.most_gates // 20 if context.effort == "fast" else self.most_gates
         for name, before in module.circuits.items():

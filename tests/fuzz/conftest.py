@@ -100,6 +100,8 @@ TARGET = Target(
 class Shortest:
     """Services without an SDK: no candidates, and fewer two-qubit gates are better."""
 
+    couples_all = True
+
     def candidates(self, circuit: Circuit, effort: str, seed: int) -> list:
         return []
 

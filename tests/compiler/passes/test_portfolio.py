@@ -35,6 +35,7 @@ class Recorded:
     again: list[Candidate] = field(default_factory=list)
     scores: list[tuple[float, ...]] = field(default_factory=list)
     tries: list[int] = field(default_factory=list)
+    couples_all: bool = True
 
     def candidates(self, circuit: Circuit, effort: str, seed: int) -> list[Candidate]:
         return self.offered
