@@ -13,14 +13,18 @@ from typing import Any, TypeAlias
 from uuid import NAMESPACE_OID, uuid5
 
 from qiskit.circuit import (
+    Barrier,
+    CircuitInstruction,
     ClassicalRegister,
     Clbit,
     Gate,
+    Measure,
     Parameter,
     ParameterVector,
     QuantumCircuit,
     QuantumRegister,
     Qubit,
+    Reset,
 )
 from qiskit.circuit.classical import expr
 from qiskit.circuit.library import standard_gates as std
@@ -28,7 +32,7 @@ from qiskit.circuit.library import standard_gates as std
 from ..ir.angles import Row
 from ..ir.circuit import Circuit, GateRow
 from ..ir.conditions import Condition, bits_of
-from ..ir.gates import GATES, OPCODES
+from ..ir.gates import OPCODES
 from ..ir.printer import angle_texts
 from .qiskit_reading import final_permutation, from_qiskit
 
@@ -45,6 +49,9 @@ __all__ = [
 
 Symbol: TypeAlias = Any
 """A qiskit Parameter or ParameterExpression, which type checkers do not see as classes."""
+
+Step: TypeAlias = Any
+"""A qiskit CircuitInstruction, which type checkers do not see as a class either."""
 
 Angle: TypeAlias = Any
 """A number in radians or a Parameter."""
@@ -146,6 +153,12 @@ def _expression_of(row: Row, variables: Sequence[Symbol]) -> Symbol:
     return sum(parts[1:], parts[0] + constant if constant else parts[0])
 
 
+_KINDS: dict[int, Any] = {OPCODES[name]: getattr(gate, "_standard_gate") for name, gate in STANDARD.items()}  # noqa: B009
+"""Opcode -> Qiskit's own number of the gate, from which it makes instructions without a Gate object."""
+
+_PAULI, _MEASURE, _BARRIER = OPCODES["pauli"], OPCODES["measure"], OPCODES["barrier"]
+
+
 class _Writer:
     """Appends the rows of one circuit to a Qiskit circuit."""
 
@@ -153,41 +166,65 @@ class _Writer:
         self.out = out
         self.circuit = circuit
         self.angles = angles
+        self.qubits = out.qubits
+        self.clbits = out.clbits
+        self.made: dict[tuple, Step] = {}
 
     def write(self) -> None:
         for condition, rows in _blocks(self.circuit):
             if condition is None:
-                for row in rows:
-                    self._append(row)
+                self._extend(rows)
             else:
                 with self.out.if_test(condition_test(condition, self.out.clbits)):
                     for row in rows:
                         self._append(row)
 
+    def _extend(self, rows: Sequence[GateRow]) -> None:
+        """Rows without a condition: runs of them at once, which costs a tenth of `QuantumCircuit.append`."""
+        for is_pauli, run in groupby(rows, lambda row: row.opcode == _PAULI):
+            if is_pauli:
+                for row in run:
+                    self._append(row)
+            else:
+                self.out._data.extend([self._instruction(row) for row in run])
+
     def _append(self, row: GateRow) -> None:
-        name = GATES[row.opcode].name
-        qubits = [self.out.qubits[w] for w in row.wires]
-        angles = [self.angles[a] for a in row.angles]
-        if name in STANDARD:
-            self.out.append(STANDARD[name](*angles), qubits, copy=False)
-        elif name == "measure":
-            self.out.measure(qubits[0], self.out.clbits[row.clbits[0]])
-        elif name == "reset":
-            self.out.reset(qubits[0])
-        elif name == "barrier":
-            self.out.barrier(qubits)
+        if row.opcode == _PAULI:
+            wires = [self.qubits[w] for w in row.wires]
+            append_pauli_rotation(self.out, self.circuit.payloads[row.payload], self.angles[row.angles[0]], wires)
         else:
-            append_pauli_rotation(self.out, self.circuit.payloads[row.payload], angles[0], qubits)
+            self.out.append(self._instruction(row))
+
+    def _instruction(self, row: GateRow) -> Step:
+        """The row as an instruction, equal ones made once."""
+        key = row[:4]
+        found = self.made.get(key)
+        if found is None:
+            found = self.made[key] = self._new(row)
+        return found
+
+    def _new(self, row: GateRow) -> Step:
+        qubits = tuple(self.qubits[w] for w in row.wires)
+        if row.opcode in _KINDS:
+            return CircuitInstruction.from_standard(
+                _KINDS[row.opcode], qubits, tuple(self.angles[a] for a in row.angles)
+            )
+        if row.opcode == _MEASURE:
+            return CircuitInstruction(Measure(), qubits, (self.clbits[row.clbits[0]],))
+        return CircuitInstruction(Barrier(len(qubits)) if row.opcode == _BARRIER else Reset(), qubits)
 
 
 def _blocks(circuit: Circuit) -> Iterator[tuple[Condition | None, list[GateRow]]]:
     """Runs of rows under one condition; a run ends after a measurement that writes a bit of its condition."""
+    if not circuit.conditions:
+        yield None, circuit.rows()
+        return
     splits = 0
 
     def key(row: GateRow) -> tuple[int, int]:
         nonlocal splits
         mine = (row.condition, splits)
-        if row.condition >= 0 and row.opcode == OPCODES["measure"]:
+        if row.condition >= 0 and row.opcode == _MEASURE:
             splits += row.clbits[0] in bits_of(circuit.conditions[row.condition])
         return mine
 
