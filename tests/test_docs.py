@@ -1,7 +1,9 @@
-"""The docs that are made from the code are up to date."""
+"""The docs that are made from the code are up to date, and the commands in the others run."""
 
 from __future__ import annotations
 
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,3 +15,13 @@ def test_generated_docs_are_up_to_date():
     command = [sys.executable, str(ROOT / "tools" / "make_docs.py"), "--check"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_commands_of_the_quantum_guide_run_one_after_the_other(tmp_path):
+    blocks = re.findall(r"```(sh|python)\n(.*?)```", (ROOT / "docs" / "quantum.md").read_text(), re.DOTALL)
+    assert {language for language, _ in blocks} == {"sh", "python"}
+    here = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    for language, text in blocks:
+        command = ["bash", "-eu", "-c", text] if language == "sh" else [sys.executable, "-c", text]
+        done = subprocess.run(command, cwd=tmp_path, env=here, capture_output=True, text=True)
+        assert done.returncode == 0, text + done.stdout + done.stderr
