@@ -54,6 +54,7 @@ class Watch:
 
 def run_passes(module: Module, passes: Sequence[Pass], context: Context, watch: Watch) -> Module:
     """The module after all passes. A module that a pass left broken is an InternalError that names the pass."""
+    verified: Module | None = None
     for pass_ in passes:
         if watch.progress:
             watch.progress(pass_.name)
@@ -62,13 +63,13 @@ def run_passes(module: Module, passes: Sequence[Pass], context: Context, watch: 
         after = pass_.run(module, context)
         seconds = time.perf_counter() - start
         try:
-            verify(after)
+            verify(after, verified)
         except InputError as fault:
             raise InternalError(f"pass {describe(pass_)} left a broken module\n{fault}") from fault
         if watch.check is not None:
             context.remark(pass_, watch.check(pass_, module, after))
         watch.record(Stage(pass_.name, after, seconds, size_of(after), tuple(context.remarks[known:])))
-        module = after
+        module = verified = after
     return module
 
 
