@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-from qiskit import qasm3, qpy
+from qiskit import qpy
 from qiskit.circuit import ClassicalRegister, QuantumCircuit
 from qiskit.transpiler.exceptions import TranspilerError
 
-from ...bridges.devices import constrained
 from ...bridges.qiskit import CLBITS, Converted, to_qiskit
 from ...bridges.settings import group
 from ...ir import Module, Node, TargetError
@@ -43,6 +42,7 @@ from .emitted import device_rules, emitted_circuit
 from .mitigation import simulated, variants
 from .noise import read_calibration
 from .primitives import VARIANTS_FILE, load
+from .qasm_text import qasm_text
 from .services import QiskitServices
 from .simulate import READOUT, Facts, Runner
 
@@ -114,7 +114,7 @@ class QiskitBackend:
         check_fits(circuit, node, target)
         converted = to_qiskit(circuit)
         logical, read = measured(converted.circuit, op_of(node))
-        device = constrained(target.device.target, logical, target.data.get("angles", {}))
+        device = routing.fitted(target, logical)
         try:
             routed = routing.route(logical, device, seed, read, effort)
         except TranspilerError as fault:
@@ -226,12 +226,12 @@ def _pub(
     routed: routing.Routed,
     target: Target,
 ) -> Pub:
-    used = routing.parameters_of(routed.circuit)
+    used = {parameter.name for parameter in routed.circuit.parameters}
     kept = [k for k, parameter in enumerate(converted.parameters) if parameter.name in used]
     observables = op.observables if isinstance(op, Expectation | BitExpectation) else ()
     places = {bit: k for k, bit in enumerate(read_bits(op))} if isinstance(op, BitReadout) else routed.final
     read = [routed.final[q] for q in read_qubits(op)]
-    active = sorted({*routing.active_qubits(routed.circuit), *read})
+    active = sorted({*routed.census.active_qubits, *read})
     return Pub(
         circuit=circuit.name,
         device=target.name,
@@ -258,14 +258,14 @@ def _pub(
 def _measured(circuit: QuantumCircuit) -> tuple[int, ...]:
     """The physical qubit of every bit of the readout register."""
     register = next(r for r in circuit.cregs if r.name == READOUT)
-    where = {step.clbits[0]: circuit.find_bit(step.qubits[0]).index for step in circuit.get_instructions("measure")}
-    return tuple(where[bit] for bit in register)
+    where = {step.clbits[0]: step.qubits[0] for step in circuit.data if step.name == "measure"}
+    return tuple(circuit.find_bit(where[bit]).index for bit in register)
 
 
 def _costs(routed: routing.Routed, pub: Pub) -> Costs:
     """Costs of one launch. `executions`: circuits that one input sample takes, one a measurement setting."""
     settings = len(group(pub.observables)) if pub.kind == Expectation.mnemonic else 1
-    costs: Costs = dict(routing.circuit_costs(routed.circuit))
+    costs: Costs = dict(routed.census.costs)
     circuits = max(1, len(pub.scales)) * max(1, pub.twirls)
     costs |= {"circuits": circuits, "executions": settings * circuits}
     fidelity = routing.predicted_fidelity(routed)
@@ -275,8 +275,7 @@ def _costs(routed: routing.Routed, pub: Pub) -> Costs:
 def _notes(routed: routing.Routed, pub: Pub, unused: Sequence[str], effort: str) -> tuple[str, ...]:
     places = ", ".join(f"q[{k}] on {p}" for k, p in enumerate(routed.initial))
     notes = [
-        f"placed on {pub.device}: {places}; simulation keeps the {len(routing.active_qubits(routed.circuit))} "
-        "qubits in use",
+        f"placed on {pub.device}: {places}; simulation keeps the {len(routed.census.active_qubits)} qubits in use",
         f"one parameter for each of {len(pub.parameters)} distinct angles; at most {routing.SEEDS[effort]} placements "
         "tried",
     ]
@@ -298,6 +297,6 @@ def _qpy_bytes(circuits: QuantumCircuit | list[QuantumCircuit]) -> bytes:
 def _qasm_text(routed: routing.Routed, pub: Pub) -> str:
     head = [f"// circuit {json.dumps(pub.circuit)} on {pub.device}, angles in radians"]
     head += [f"// {name} = {text}" for name, text in zip(pub.parameters, pub.angles, strict=True)]
-    text = re.sub(r"\bq\[(\d+)\]", r"$\1", qasm3.dumps(routed.circuit))
+    text = re.sub(r"\bq\[(\d+)\]", r"$\1", qasm_text(routed.circuit))
     lines = [line for line in text.splitlines() if not line.startswith("qubit[")]
     return "\n".join([*head, *lines]) + "\n"

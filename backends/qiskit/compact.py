@@ -26,7 +26,8 @@ from qiskit.circuit.library import CXGate, SwapGate, UnitaryGate, XGate
 from qiskit_aer import AerSimulator
 
 from ...bridges.qiskit import Symbol
-from .routing import SILENT, active_qubits, steps
+from .census import SILENT, steps
+from .routing import active_qubits
 
 KNOWN = frozenset(AerSimulator(method="density_matrix").operation_names)
 """What every method of the simulator that is used here runs itself."""

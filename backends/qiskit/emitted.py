@@ -8,10 +8,9 @@ from collections.abc import Iterator, Mapping
 from qiskit.circuit import ControlFlowOp, ParameterExpression, QuantumCircuit
 from qiskit.transpiler import Target as SdkTarget
 
-from ...bridges.qiskit import Symbol
+from ...bridges.qiskit import Step, Symbol
 from ...ir.target import Target
 from ..legality import DeviceRules, EmittedCircuit, Operation, Place
-from .routing import Step
 
 _STATEMENT = re.compile(r"\s*(if \(|while |for |switch |[a-z].*\$\d)")
 

@@ -22,11 +22,13 @@ from qiskit.transpiler.exceptions import TranspilerError
 from qiskit.transpiler.passes import ALAPScheduleAnalysis, PadDynamicalDecoupling
 from qiskit.transpiler.preset_passmanagers import generate_preset_pass_manager
 
+from ...bridges.qiskit import Step
 from ...ir import TargetError
 from ...ir.ops import MitigatedExpectation
 from ..base import RunOptions
 from ..pub import Pub
-from .routing import SILENT, Step, active_qubits
+from .census import SILENT
+from .routing import active_qubits
 from .simulate import Facts, Runner
 
 _SEED_STEP = 1_000_003

@@ -26,6 +26,7 @@ from ...bridges.settings import BitValues, PhysicalTerm, Setting, constants, gro
 from ...ir import InputError, TargetError
 from ..pub import Pub
 from . import routing
+from .census import SILENT
 from .compact import native_basis_change, with_measurement
 from .simulate import BIT_EXPECTATION, READOUT, Facts
 
@@ -130,7 +131,7 @@ def _narrowed(circuit: QuantumCircuit, qubits: Sequence[int]) -> QuantumCircuit:
     out = QuantumCircuit(QuantumRegister(len(qubits), "q"), *circuit.cregs)
     place = {q: k for k, q in enumerate(qubits)}
     for step in circuit.data:
-        if step.operation.name not in routing.SILENT:
+        if step.name not in SILENT:
             out.append(step.operation, [place[circuit.find_bit(q).index] for q in step.qubits], step.clbits)
     return out
 

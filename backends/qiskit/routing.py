@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
-from math import exp, log
+from functools import cached_property, lru_cache
+from math import exp, fsum, log
 from typing import Any, TypeAlias
 
 from qiskit import qpy
 from qiskit.circuit import (
     Barrier,
     ClassicalRegister,
-    ControlFlowOp,
     Parameter,
-    ParameterExpression,
     QuantumCircuit,
     QuantumRegister,
 )
@@ -30,9 +28,7 @@ from qiskit.transpiler.preset_passmanagers import generate_preset_pass_manager
 
 from ...bridges.devices import constrained
 from ...ir.target import Target
-
-Step: TypeAlias = Any
-"""A qiskit CircuitInstruction, which type checkers do not see as a class."""
+from .census import SILENT, Census, census, steps
 
 Rank: TypeAlias = tuple[float, int, int, int]
 """-log of the predicted fidelity (0 without calibration), two-qubit gates, their depth, gates."""
@@ -42,9 +38,6 @@ SEEDS = {"fast": 1, "default": 8, "max": 32}
 
 LEAST_SUCCESS = 1e-12
 """What an operation with a calibrated error of 1 (a broken calibration) counts as when candidates are compared."""
-
-SILENT = frozenset({"barrier", "delay"})
-"""Operations that no cost counts."""
 
 MOST_KEPT = 4
 """How many placements of one circuit are remembered."""
@@ -65,6 +58,11 @@ class Routed:
     initial: tuple[int, ...]
     final: tuple[int, ...]
     log_fidelity: float | None
+
+    @cached_property
+    def census(self) -> Census:
+        """What the circuit holds."""
+        return census(self.circuit)
 
 
 def route(
@@ -165,6 +163,8 @@ def _with_trial(circuit: QuantumCircuit, read: Sequence[int]) -> QuantumCircuit:
 
 
 def _widened(circuit: QuantumCircuit, device: SdkTarget) -> QuantumCircuit:
+    if circuit.num_qubits == device.num_qubits:
+        return circuit
     wide = QuantumCircuit(QuantumRegister(device.num_qubits or circuit.num_qubits, "q"), *circuit.cregs)
     wide.name = circuit.name
     wide.compose(circuit, range(circuit.num_qubits), circuit.clbits, inplace=True)
@@ -225,10 +225,8 @@ def legal(circuit: QuantumCircuit, device: SdkTarget) -> bool:
     """Whether the device runs every operation of the circuit where it stands."""
     facts = facts_of(device)
     return all(
-        (step.operation.name, qubits) in facts.places
-        or step.operation.name in facts.everywhere
-        or step.operation.name == "barrier"
-        for step, qubits in steps(circuit)
+        place in facts.places or place[0] in facts.everywhere or place[0] == "barrier"
+        for place in census(circuit).counts
     )
 
 
@@ -244,8 +242,8 @@ def rank(circuit: QuantumCircuit, device: SdkTarget) -> Rank:
     level = [0] * circuit.num_qubits
     loss, pairs, gates = 0.0, 0, 0
     for step, qubits in steps(circuit):
-        name = step.operation.name
-        if name in SILENT or isinstance(step.operation, ControlFlowOp):
+        name = step.name
+        if name in SILENT or step.is_control_flow():
             continue
         gates += 1
         loss -= log(max(1.0 - facts.errors.get((name, qubits), 0.0), LEAST_SUCCESS))
@@ -280,10 +278,11 @@ def _plain_copy(circuit: QuantumCircuit) -> QuantumCircuit:
     registers = [register for register in circuit.cregs if register.name != TRIAL]
     plain = QuantumCircuit(QuantumRegister(circuit.num_qubits, "q"), *registers, name=circuit.name)
     kept = set(plain.clbits)
-    for step in circuit.data:
-        if step.operation.label != TRIAL and kept.issuperset(step.clbits):
-            qubits = [plain.qubits[circuit.find_bit(q).index] for q in step.qubits]
-            plain.append(step.operation, qubits, step.clbits, copy=False)
+    moved = None if plain.qubits == circuit.qubits else dict(zip(circuit.qubits, plain.qubits, strict=True))
+    steps = [step for step in circuit.data if step.label != TRIAL and (not step.clbits or kept.issuperset(step.clbits))]
+    if moved is not None:
+        steps = [step.replace(qubits=tuple([moved[qubit] for qubit in step.qubits])) for step in steps]
+    plain._data.extend(steps)
     drop_phase(plain)
     return plain
 
@@ -292,46 +291,16 @@ def drop_phase(circuit: QuantumCircuit) -> None:
     """Set the global phase of a circuit, and of every block of its control flow, to zero."""
     circuit.global_phase = 0.0
     for index, step in enumerate(circuit.data):
-        if isinstance(step.operation, ControlFlowOp):
+        if step.is_control_flow():
             blocks = [block.copy() for block in step.operation.blocks]
             for block in blocks:
                 drop_phase(block)
             circuit.data[index] = step.replace(operation=step.operation.replace_blocks(blocks))
 
 
-def steps(circuit: QuantumCircuit) -> Iterator[tuple[Step, tuple[int, ...]]]:
-    """Every operation with the circuit's qubits it acts on, those of control flow blocks after their owner."""
-    for step in circuit.data:
-        qubits = tuple(circuit.find_bit(q).index for q in step.qubits)
-        yield step, qubits
-        if isinstance(step.operation, ControlFlowOp):
-            for block in step.operation.blocks:
-                for inner, positions in steps(block):
-                    yield inner, tuple(qubits[p] for p in positions)
-
-
 def active_qubits(circuit: QuantumCircuit) -> list[int]:
     """The qubits that some operation other than a barrier or delay acts on, sorted."""
-    return sorted({q for step, qubits in steps(circuit) if step.operation.name not in SILENT for q in qubits})
-
-
-def circuit_costs(circuit: QuantumCircuit) -> dict[str, int]:
-    """`qubits` (physical ones in use), `gates`, `two_qubit_gates`, `depth`, `two_qubit_depth`.
-
-    Gates inside control flow count; the control flow operation itself counts for the depth only.
-    """
-    gates = [
-        (step.operation.name, qubits)
-        for step, qubits in steps(circuit)
-        if step.operation.name not in SILENT and not isinstance(step.operation, ControlFlowOp)
-    ]
-    return {
-        "qubits": len(active_qubits(circuit)),
-        "gates": len(gates),
-        "two_qubit_gates": sum(len(qubits) >= 2 for _, qubits in gates),
-        "depth": circuit.depth(lambda step: step.operation.name not in SILENT),
-        "two_qubit_depth": circuit.depth(lambda step: len(step.qubits) >= 2 and step.operation.name not in SILENT),
-    }
+    return census(circuit).active_qubits
 
 
 def log_fidelity(circuit: QuantumCircuit, device: SdkTarget) -> float | None:
@@ -339,8 +308,8 @@ def log_fidelity(circuit: QuantumCircuit, device: SdkTarget) -> float | None:
     errors = facts_of(device).errors
     if not errors:
         return None
-    used = [errors.get((step.operation.name, qubits), 0.0) for step, qubits in steps(circuit)]
-    return sum(log(max(1.0 - error, LEAST_SUCCESS)) for error in used)
+    counts = census(circuit).counts
+    return fsum(count * log(max(1.0 - errors.get(place, 0.0), LEAST_SUCCESS)) for place, count in counts.items())
 
 
 def calibrated(device: SdkTarget) -> bool:
@@ -351,13 +320,3 @@ def calibrated(device: SdkTarget) -> bool:
 def predicted_fidelity(routed: Routed) -> float | None:
     """Product of 1 - error over every operation, readout included; None without calibration."""
     return None if routed.log_fidelity is None else exp(routed.log_fidelity)
-
-
-def parameters_of(circuit: QuantumCircuit) -> set[str]:
-    """Names of the parameters that some operation still uses."""
-    used: set[str] = set()
-    for step, _ in steps(circuit):
-        for value in step.operation.params:
-            if isinstance(value, ParameterExpression):
-                used.update(p.name for p in value.parameters)
-    return used

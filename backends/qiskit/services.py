@@ -71,14 +71,14 @@ class QiskitServices:
         except TranspilerError:
             return []
         least = circuit.costs()["two_qubit_gates"]
-        moved = [r for r in found if routing.circuit_costs(r.circuit)["two_qubit_gates"] > least]
+        moved = [r for r in found if r.census.costs["two_qubit_gates"] > least]
         return [_on_used_qubits(routed, converted) for routed in moved]
 
 
 def _on_used_qubits(routed: routing.Routed, converted: Converted) -> Candidate:
     """A placement on the qubits that it uses or leaves a value on, numbered in the device's order."""
     wide = from_qiskit(routed.circuit, like=converted)
-    used = sorted({*routing.active_qubits(routed.circuit), *routed.final})
+    used = sorted({*routed.census.active_qubits, *routed.final})
     number = np.zeros(wide.num_qubits, wide.wires.dtype)
     number[used] = np.arange(len(used))
     circuit = replace(wide, num_qubits=len(used), wires=number[wide.wires])

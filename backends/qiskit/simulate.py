@@ -20,9 +20,9 @@ from ...bridges.settings import Setting, constants, flip_readout, group, outcome
 from ...ir import InputError, TargetError
 from ..base import RunOptions
 from ..pub import Pub
+from .census import steps
 from .compact import compact, defer, is_dynamic, native_basis_change, with_measurement, without_measurement
 from .noise import noise_model
-from .routing import steps
 
 STATEVECTOR_QUBITS = 24
 """Up to this many simulated qubits a state is kept as a vector, beyond it as a matrix product."""
