@@ -87,8 +87,8 @@ def _depths(circuit: QuantumCircuit) -> tuple[int, int]:
         if len(used) == 1:
             all_of[used[0]] += counted
             continue
-        top = max([all_of[bit] for bit in used]) + counted
-        pairs = max([pairs_of[bit] for bit in used]) + pair
+        top = max([all_of[bit] for bit in used], default=0) + counted
+        pairs = max([pairs_of[bit] for bit in used], default=0) + pair
         for bit in used:
             all_of[bit] = top
             pairs_of[bit] = pairs
