@@ -149,26 +149,25 @@ class Circuit:
     def select(self, keep: np.ndarray) -> Circuit:
         """The circuit with only the rows where the boolean column `keep` is set, in order."""
 
-        def rows_of(ptr: np.ndarray, data: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-            counts = np.diff(ptr)
-            new_ptr = np.concatenate([[0], np.cumsum(counts[keep])]).astype(np.int32)
-            return new_ptr, data[np.repeat(keep, counts)]
+        return self.take(np.flatnonzero(keep))
 
-        wire_ptr, wires = rows_of(self.wire_ptr, self.wires)
-        angle_ptr, angle_rows = rows_of(self.angle_ptr, self.angle_rows)
-        clbit_ptr, clbits = rows_of(self.clbit_ptr, self.clbits)
+    def take(self, order: np.ndarray) -> Circuit:
+        """The circuit with the rows of these numbers in this order."""
+        wire_ptr, wires = take_groups(self.wire_ptr, self.wires, order)
+        angle_ptr, angle_rows = take_groups(self.angle_ptr, self.angle_rows, order)
+        clbit_ptr, clbits = take_groups(self.clbit_ptr, self.clbits, order)
         return replace(
             self,
-            opcode=self.opcode[keep],
+            opcode=self.opcode[order],
             wire_ptr=wire_ptr,
             wires=wires,
             angle_ptr=angle_ptr,
             angle_rows=angle_rows,
             clbit_ptr=clbit_ptr,
             clbits=clbits,
-            payload=self.payload[keep],
-            condition=self.condition[keep],
-            location=self.location[keep],
+            payload=self.payload[order],
+            condition=self.condition[order],
+            location=self.location[order],
         )
 
     def compacted(self) -> Circuit:
@@ -276,6 +275,24 @@ def join_groups(groups: Sequence[Sequence[int]]) -> tuple[np.ndarray, np.ndarray
     ptr = np.zeros(len(groups) + 1, np.int32)
     np.cumsum(list(map(len, groups)), out=ptr[1:])
     return np.fromiter(chain.from_iterable(groups), np.int32, int(ptr[-1])), ptr
+
+
+def take_groups(ptr: np.ndarray, data: np.ndarray, order: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(pointers, data) of a compressed column with its groups in another order."""
+    starts = ptr[order]
+    counts = ptr[order + 1] - starts
+    out = np.zeros(len(order) + 1, np.int32)
+    np.cumsum(counts, out=out[1:])
+    if not len(data):
+        return out, data
+    return out, data[spans(starts, counts)]
+
+
+def spans(starts: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """starts[0], starts[0] + 1, ..., counts[0] of them, then those of starts[1], ..."""
+    ends = np.cumsum(counts, dtype=counts.dtype)
+    total = int(ends[-1]) if len(ends) else 0
+    return np.repeat(starts - (ends - counts), counts) + np.arange(total, dtype=counts.dtype)
 
 
 def _renumber(table: tuple, column: np.ndarray) -> tuple[tuple, np.ndarray]:

@@ -6,9 +6,11 @@ Rotations follow exp(-i angle/2 P).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 
 import numpy as np
 
@@ -83,8 +85,14 @@ def _constant(values: list[list[complex]] | np.ndarray) -> Matrix:
 
 def rotation_matrix(letters: str, angle: float) -> np.ndarray:
     """exp(-i angle/2 P) for the Pauli product `letters` (first letter on the least significant bit)."""
+    pauli, one = _pauli_and_identity(letters)
+    return math.cos(angle / 2) * one - 1j * math.sin(angle / 2) * pauli
+
+
+@lru_cache(256)
+def _pauli_and_identity(letters: str) -> tuple[np.ndarray, np.ndarray]:
     pauli = pauli_matrix(letters)
-    return np.cos(angle / 2) * np.eye(len(pauli)) - 1j * np.sin(angle / 2) * pauli
+    return pauli, np.eye(len(pauli))
 
 
 def _rotation(letters: str) -> Matrix:

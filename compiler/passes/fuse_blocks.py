@@ -10,25 +10,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from fractions import Fraction
 from typing import ClassVar
 
 import numpy as np
 
 from ...ir import Circuit, Module
-from ...ir.angles import row_is_multiple
 from ...ir.circuit import GateRow
 from ...ir.gates import GATES, OPCODES, rotation_matrix
 from ..synthesis import constant_blocks
 from ..synthesis.blocks import Group, collect
+from ..synthesis.columns import ColumnWriter
 from ..synthesis.frames import resynthesise
 from ..synthesis.native import entangling_cost, has_rotations
-from ..synthesis.templates import Step, Template, Writer, slot
+from ..synthesis.templates import Step, Template, slot
 from .base import Context, Contract, Pass
 from .rewrites import readouts
 
 _SWAP = OPCODES["swap"]
-_QUARTER = Fraction(1, 2)
 _LONGEST = 40
 """Most gates of a symbolic block; longer ones are left alone."""
 
@@ -72,8 +70,7 @@ class _Fusion:
     rotations: bool
     swaps: bool
     from_zero: bool
-    rows: list[GateRow] = field(init=False)
-    writer: Writer = field(init=False)
+    rows: dict[int, GateRow] = field(default_factory=dict)
     templates: dict[int, tuple[Template, tuple[int, ...]]] = field(default_factory=dict)
     saved: int = 0
 
@@ -83,11 +80,12 @@ class _Fusion:
         candidates = [(k, g) for k, g in enumerate(groups) if not g.solid and self._worth(g)]
         if not candidates:
             return circuit, 0
-        self.rows = circuit.rows()
-        self.writer = Writer(circuit)
+        chosen = np.array([g for _, group in candidates for g in group.gates])
+        self.rows = dict(zip(chosen.tolist(), circuit.take(chosen).rows(), strict=True))
         angles = circuit.angles
+        self.angle_rows = angles.rows()
         self.symbolic = (~angles.is_constant).tolist()
-        self.clifford = [row_is_multiple(row, _QUARTER) for row in self.writer.rows]
+        self.clifford = (angles.is_constant & (angles.offset == 0.0) & (2 * angles.num % angles.den == 0)).tolist()
         constants: list[tuple[int, Group, int]] = []
         for k, group in candidates:
             used = [a for g in group.gates for a in self.rows[g].angles]
@@ -99,7 +97,7 @@ class _Fusion:
         self._constant(constants)
         if not self.templates:
             return circuit, 0
-        return self.writer.finish(self._emit(groups)), self.saved
+        return self._written(groups), self.saved
 
     def _worth(self, group: Group) -> bool:
         return len(group.wires) == 2 and (group.pairs > 1 or self.swaps or (self.from_zero and any(group.zeros)))
@@ -144,7 +142,7 @@ class _Fusion:
         for g in group.gates:
             row = self.rows[g]
             forms = tuple(
-                self.writer.rows[a] if self.clifford[a] else slot(slots.setdefault(a, len(slots))) for a in row.angles
+                self.angle_rows[a] if self.clifford[a] else slot(slots.setdefault(a, len(slots))) for a in row.angles
             )
             payload = self.circuit.payloads[row.payload] if row.payload >= 0 else ""
             steps.append(Step(row.opcode, tuple(map(group.wires.index, row.wires)), forms, payload))
@@ -182,13 +180,18 @@ class _Fusion:
                 out = np.einsum("abcd,cdk->abk" if first else "badc,cdk->abk", order, out)
         return out.reshape(4, 4)
 
-    def _emit(self, groups: list[Group]) -> list[GateRow]:
-        out: list[GateRow] = []
-        for k, group in enumerate(groups):
-            chosen = self.templates.get(k)
-            if chosen is None:
-                out += [self.rows[g] for g in group.gates]
-            else:
-                template, slots = chosen
-                out += self.writer.write(template, group.wires, slots, self.rows[group.gates[0]].location)
-        return out
+    def _written(self, groups: list[Group]) -> Circuit:
+        """The circuit, gates in the order of the groups, with the templates in the place of their blocks."""
+        circuit = self.circuit.take(np.array([g for group in groups for g in group.gates]))
+        writer = ColumnWriter(circuit)
+        starts = np.cumsum([0] + [len(group.gates) for group in groups])
+        alike: dict[tuple[int, int], list[int]] = {}
+        for k, (template, slots) in self.templates.items():
+            alike.setdefault((id(template), len(slots)), []).append(k)
+            writer.removed[starts[k] : starts[k + 1]] = True
+        for blocks in alike.values():
+            template, _ = self.templates[blocks[0]]
+            wires = np.array([groups[k].wires for k in blocks])
+            slots = np.array([self.templates[k][1] for k in blocks], np.int32)
+            writer.replace(template, starts[blocks], wires, slots)
+        return writer.finish()

@@ -10,17 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from functools import cache
 from typing import ClassVar
 
 import numpy as np
 
 from ...ir import Circuit, Graph, Module, Node, Value
+from ...ir.angles import make_row
 from ...ir.circuit import AngleInput, GateRow, empty_circuit, split_groups
 from ...ir.gates import GATES, OPCODES
 from ...ir.ops import LateAngles, Readout
 from ..synthesis.columns import ColumnWriter, constant_rows
-from ..synthesis.euler import angles_of, matrix_template, template_of
+from ..synthesis.euler import SNAP, angles_of, matrix_template, template_of
 from ..synthesis.native import OneQubitBasis, one_qubit_basis
 from ..synthesis.runs import find_runs
 from ..synthesis.templates import Template, slot, without_unused_rows
@@ -31,7 +33,8 @@ _U3 = OPCODES["u3"]
 _FEW = 256
 """rows of a table up to which a dictionary groups them faster than a sort of its columns"""
 _SPECIAL = 1e-9
-"""part of pi/4 within which a constant angle is looked at exactly"""
+"""radians from a multiple of pi/4 within which a constant angle is looked at exactly"""
+_IN_SLOT = 99
 
 
 @dataclass(frozen=True)
@@ -172,20 +175,35 @@ class Fusion:
         if not runs:
             return
         values = angles_of(self._products(runs))
-        steps = values[:, :3] / (np.pi / 4)
-        plain = (np.abs(steps - np.round(steps)) > _SPECIAL).all(axis=1)
-        generic = self._three_slots()
-        plain &= np.array([self._better_run(run, generic) for run in runs])
-        chosen = np.flatnonzero(plain)
-        if len(chosen):
-            start = self.writer.add_rows(constant_rows(values[chosen, :3].ravel()))
-            self.writer.add_phase(float(values[chosen, 3].sum()))
-            slots = start + np.arange(3 * len(chosen)).reshape(-1, 3)
-            self._take(generic, [runs[k] for k in chosen.tolist()], slots)
-        for k in np.flatnonzero(~plain).tolist():
+        steps = np.round(values[:, :3] / (np.pi / 4))
+        off = np.abs(values[:, :3] - steps * (np.pi / 4))
+        # Without a tilt, or with one by pi, the other two angles are one: such runs are made one by one.
+        alone = ((off >= SNAP) & (off < _SPECIAL)).any(axis=1) | ((off[:, 0] < SNAP) & (steps[:, 0] % 4 == 0))
+        kinds = np.where(off < SNAP, steps, _IN_SLOT).astype(np.int64)
+        shared = np.flatnonzero(~alone)
+        for group, kind in _groups(kinds[shared]):
+            self._alike(kind, shared[group], runs, values)
+        for k in np.flatnonzero(alone).tolist():
             template = matrix_template(values[k].tolist(), self.basis.name, self.basis.has_x)
             if self._better_run(runs[k], template):
                 self._replace(template, np.array([runs[k]]), np.zeros((1, 0), np.int32))
+
+    def _alike(self, kind: list[int], group: np.ndarray, runs: list[list[int]], values: np.ndarray) -> None:
+        """Runs whose gate u3 has the same multiples of pi/4 (`kind`: in theta, phi, lam), other angles in slots."""
+        places = [k for k, step in enumerate(kind) if step == _IN_SLOT]
+        slots = iter(range(len(places)))
+        forms = [slot(next(slots)) if step == _IN_SLOT else make_row(Fraction(step, 4)) for step in kind]
+        template, _ = template_of([(_U3, forms)], self.basis.name, self.basis.has_x)
+        group = group[[self._better_run(runs[k], template) for k in group.tolist()]]
+        if not len(group):
+            return
+        start = self.writer.add_rows(constant_rows(values[group][:, places].ravel()))
+        self.writer.add_phase(float(values[group, 3].sum()))
+        self._take(
+            template,
+            [runs[k] for k in group.tolist()],
+            start + np.arange(len(group) * len(places)).reshape(len(group), -1),
+        )
 
     def _three_slots(self) -> Template:
         """u3 of three slots in the basis."""

@@ -24,7 +24,8 @@ _PAULI = OPCODES["pauli"]
 @dataclass(slots=True, eq=False)
 class Group:
     """Gates (row numbers) on `wires` in order; `letters`: the letter that all of them share on each wire. zeros: which
-    wires were still in |0> before. solid: a gate that blocks. number: of the first gate on all wires."""
+    wires were still in |0> before. solid: a gate that blocks. number: of the first gate on all wires. places: where
+    it lies on the stack of each wire."""
 
     wires: tuple[int, ...]
     gates: list[int]
@@ -33,6 +34,7 @@ class Group:
     zeros: tuple[bool, ...] = ()
     solid: bool = False
     pairs: int = field(default=1)
+    places: tuple[int, ...] = ()
 
 
 def collect(circuit: Circuit) -> list[Group]:
@@ -46,6 +48,7 @@ class _Collector:
         self.stacks: list[list[Group]] = [[] for _ in range(circuit.num_qubits)]
         self.pending: list[list[int]] = [[] for _ in range(circuit.num_qubits)]
         self.groups: list[Group] = []
+        self.latest: dict[tuple[int, int], Group] = {}  # by its wires, the smaller first
         arity = np.diff(circuit.wire_ptr)
         unitary = np.array([g.unitary for g in GATES])[circuit.opcode]
         free = unitary & (circuit.condition < 0)
@@ -110,22 +113,27 @@ class _Collector:
 
     def _below(self, wires: tuple[int, ...], letters: str) -> Group | None:
         """The block of this pair under blocks that the gate commutes with, None where there is none."""
-        found: list[Group] = []
+        a, b = wires
+        found = self.latest.get((a, b) if a < b else (b, a))
+        if found is None:
+            return None
         for wire, letter in zip(wires, letters, strict=True):
-            for group in reversed(self.stacks[wire][-_LOOK_BELOW:]):
-                if group.solid:
+            stack, above = self.stacks[wire], found.places[found.wires.index(wire)] + 1
+            if len(stack) - above >= _LOOK_BELOW or (letter in "-I" and above < len(stack)):
+                return None
+            for group in stack[above:]:
+                if group.solid or group.letters[group.wires.index(wire)] != letter:
                     return None
-                if len(group.wires) == 2 and set(group.wires) == set(wires):
-                    found.append(group)
-                    break
-                if letter in "-I" or group.letters[group.wires.index(wire)] != letter:
-                    return None
-        return found[0] if len(found) == 2 and found[0] is found[1] else None
+        return found
 
     def _push(self, group: Group) -> None:
         self.groups.append(group)
+        group.places = tuple([len(self.stacks[wire]) for wire in group.wires])
         for wire in group.wires:
             self.stacks[wire].append(group)
+        if not group.solid:
+            a, b = group.wires
+            self.latest[(a, b) if a < b else (b, a)] = group
 
     def _leave(self, wire: int, number: int) -> None:
         """One-qubit gates that met no gate on two qubits."""

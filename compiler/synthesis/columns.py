@@ -3,44 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import NamedTuple
 
 import numpy as np
 
 from ...ir import Circuit
-from ...ir.angles import ZERO_ROW, AngleTable, Row, make_row
-from ...ir.gates import OPCODES
-from .templates import Template, substitute, without_unused_rows
+from ...ir.angles import ZERO_ROW, AngleTable, Row, add_rows, make_row
+from ...ir.circuit import spans
+from ...ir.gates import GATES, OPCODES
+from .templates import Layout, Template, substitute, without_unused_rows
 
-_TURNS = tuple(OPCODES[n] for n in ("rz", "ry", "rx"))
+_IS_TURN = np.isin(np.arange(len(GATES)), [OPCODES[n] for n in ("rz", "ry", "rx")])
 _LARGE = 1 << 40
 """Numerators beyond which sums of angles are made one by one."""
+_FEW = 16
+"""Angles of one form up to which they are made one by one, faster than as arrays."""
 
 
-@dataclass
-class _Request:
-    """One form for many slots: `sources` (batch, terms) are row numbers of the circuit's angle table."""
+class _Request(NamedTuple):
+    """One form for many slots: `sources` (batch, terms) are row numbers of the angle table, `out` takes the rows."""
 
-    form: Row
     sources: np.ndarray
-    rows: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int32))
+    out: np.ndarray
 
 
 @dataclass
 class _Part:
-    """One gate of a template, many times: `at` are the rows that it replaces, `place` its place among their gates."""
+    """A template many times: `at` (batch,) are the rows that it replaces, `wires` and `angles` hold one row each."""
 
-    opcode: int
-    payload: int
+    layout: Layout
+    payloads: list[int]
     at: np.ndarray
-    place: int
     wires: np.ndarray
-    angles: list[_Request]
+    angles: np.ndarray
 
 
 class ColumnWriter:
-    """Replaces gates of a circuit by templates. `add_constants` makes angle rows that slots may refer to."""
+    """Replaces gates of a circuit by templates. `add_rows` makes angle rows that slots may refer to."""
 
     def __init__(self, circuit: Circuit) -> None:
         self.circuit = circuit
@@ -51,8 +52,7 @@ class ColumnWriter:
         self._phases: list[tuple[Row, np.ndarray]] = []
         self._tables = [circuit.angles]
         self._count = len(circuit.angles)
-        self._turns = Fraction(0)
-        self._offset = 0.0
+        self._constants = ZERO_ROW
 
     def add_rows(self, table: AngleTable) -> int:
         """Append angle rows; the number of the first of them."""
@@ -63,114 +63,159 @@ class ColumnWriter:
 
     def _table(self) -> AngleTable:
         """All angle rows so far as one table."""
-        self._tables = [_joined(self._tables)]
+        if len(self._tables) > 1:
+            self._tables = [_joined(self._tables)]
         return self._tables[0]
 
     def add_phase(self, value: float) -> None:
         """Multiply by exp(i value)."""
-        self._offset += value
+        self._constants = add_rows(self._constants, make_row(0, value))
 
     def replace(self, template: Template, at: np.ndarray, wires: np.ndarray, slots: np.ndarray) -> None:
         """Gate `at[k]` becomes the template on `wires[k]` with angle rows `slots[k]`; its condition is kept."""
         self.removed[at] = True
         if template.phase != ZERO_ROW:
-            self._phases.append((template.phase, slots))
-        for place, (opcode, on, forms, payload) in enumerate(template.steps):
-            number = self._payloads.setdefault(payload, len(self._payloads)) if payload else -1
-            angles = [self._request(form, slots, len(at)) for form in forms]
-            self._parts.append(_Part(opcode, number, at, place, wires[:, list(on)], angles))
-
-    def _request(self, form: Row, slots: np.ndarray, count: int) -> _Request:
-        """The form; equal forms share the rows that they make."""
-        columns = [k for k, _ in form[3]]
-        plain = (*form[:3], tuple((k, coeff) for k, (_, coeff) in enumerate(form[3])))
-        found = _Request(plain, slots[:, columns] if columns else np.zeros((count, 0), np.int32))
-        self._requests.setdefault(plain, []).append(found)
-        return found
+            self._constants = add_rows(self._constants, (*template.phase[:3], ()), len(at))
+            if template.phase[3]:
+                self._phases.append((template.phase, slots))
+        layout = template.layout
+        if not len(layout.opcodes):
+            return
+        angles = np.empty((len(at), len(layout.forms)), np.int32)
+        for column, (form, sources) in enumerate(layout.forms):
+            if form[3] == ((0, 1.0),) and not form[0] and not form[2]:
+                angles[:, column] = slots[:, sources[0]]
+            else:
+                self._requests.setdefault(form, []).append(_Request(slots[:, sources], angles[:, column]))
+        payloads = [self._payloads.setdefault(p, len(self._payloads)) if p else -1 for p in layout.payloads]
+        self._parts.append(_Part(layout, payloads, at, wires[:, layout.wires], angles))
 
     def finish(self) -> Circuit:
         """The circuit with its new gates in their places, without turns by nothing and unused angle rows."""
-        given = self._table()
+        self._answer_all()
+        phase = self._phase()
+        circuit = replace(self._assembled(), phase=phase, payloads=tuple(self._payloads))
+        return without_unused_rows(circuit)
+
+    def _answer_all(self) -> None:
+        """Fill in the angle rows of all requests, the forms with few of them first."""
+        given, first = self._table(), self._count
+        made: dict[Row, int] = {}
+        many: list[tuple[Row, list[_Request]]] = []
         for form, requests in self._requests.items():
-            self._answer(form, requests, given)
-        phase = self._phase(given)
-        table = self._table()
-        circuit = replace(self._assembled(), angles=table, phase=phase, payloads=tuple(self._payloads))
-        zero = table.is_constant & (table.num == 0) & (table.offset == 0.0)
-        nothing = np.isin(circuit.opcode, _TURNS)
-        nothing[nothing] = zero[circuit.angle_rows[circuit.angle_ptr[:-1][nothing]]]
-        return without_unused_rows(circuit.select(~nothing) if nothing.any() else circuit)
+            if not form[3]:
+                number = made.setdefault(form, first + len(made))
+                for request in requests:
+                    request.out[:] = number
+            elif sum(len(r.out) for r in requests) > _FEW:
+                many.append((form, requests))
+            else:
+                for request in requests:
+                    rows = [substitute(form, [given.row(k) for k in row]) for row in request.sources.tolist()]
+                    request.out[:] = [made.setdefault(row, first + len(made)) for row in rows]
+        if made:
+            self.add_rows(AngleTable.from_rows(list(made)))
+        for form, requests in many:
+            distinct, where = np.unique(np.concatenate([r.sources for r in requests]), axis=0, return_inverse=True)
+            numbers = self.add_rows(_composed(form, distinct, given)) + where.reshape(-1)
+            start = 0
+            for request in requests:
+                request.out[:] = numbers[start : start + len(request.out)]
+                start += len(request.out)
 
-    def _answer(self, form: Row, requests: list[_Request], given: AngleTable) -> None:
-        """The rows that a form makes of `given` ones, every one once."""
-        num, _, offset, terms = form
-        sources = np.concatenate([r.sources for r in requests])
-        if len(terms) == 1 and terms[0][1] == 1.0 and not num and not offset:
-            made = sources[:, 0]
-        elif not terms:
-            made = np.full(len(sources), self.add_rows(AngleTable.from_rows([form])))
-        else:
-            distinct, where = np.unique(sources, axis=0, return_inverse=True)
-            made = self.add_rows(_composed(form, distinct, given)) + where.reshape(-1)
-        for request, rows in zip(
-            requests, np.split(made, np.cumsum([len(r.sources) for r in requests])[:-1]), strict=True
-        ):
-            request.rows = rows
-
-    def _phase(self, table: AngleTable) -> int:
+    def _phase(self) -> int:
         """The number of the row of the global phase, what the templates add included."""
-        weights = np.zeros(len(table))
-        turns, offset = self._turns, self._offset
-        if self.circuit.phase >= 0:
-            weights[self.circuit.phase] = 1.0
-        for (num, den, extra, terms), slots in self._phases:
-            turns += Fraction(num * len(slots), den)
-            offset += extra * len(slots)
-            for k, coeff in terms:
-                np.add.at(weights, slots[:, k], coeff)
-        for k in np.flatnonzero((weights != 0) & (table.num != 0)).tolist():
-            turns += Fraction(weights[k]) * Fraction(int(table.num[k]), int(table.den[k]))
-        offset += float(weights @ table.offset)
-        sums = np.bincount(table.variables, table.coeffs * weights[table.term_rows], self.circuit.num_variables)
-        row = make_row(turns % 2, offset, [(k, float(sums[k])) for k in np.flatnonzero(sums).tolist()])
+        table, old = self._table(), self.circuit.phase
+        if self._constants == ZERO_ROW and not self._phases:
+            return old
+        total = add_rows(table.row(old), self._constants) if old >= 0 else self._constants
+        if self._phases:
+            weights = np.zeros(len(table))
+            for (*_, terms), slots in self._phases:
+                for k, coeff in terms:
+                    np.add.at(weights, slots[:, k], coeff)
+            turns = Fraction(total[0], total[1])
+            for k in np.flatnonzero((weights != 0) & (table.num != 0)).tolist():
+                turns += Fraction(weights[k]) * Fraction(int(table.num[k]), int(table.den[k]))
+            sums = np.bincount(table.variables, table.coeffs * weights[table.term_rows], self.circuit.num_variables)
+            terms = [(k, float(sums[k])) for k in np.flatnonzero(sums).tolist()]
+            total = make_row(turns, total[2] + float(weights @ table.offset), [*total[3], *terms])
+        row = make_row(Fraction(total[0], total[1]) % 2, total[2], total[3])
         return self.add_rows(AngleTable.from_rows([row])) if row != ZERO_ROW else -1
 
     def _assembled(self) -> Circuit:
-        """Kept and new gates in order, angle rows as numbers of the new table."""
-        old, parts = self.circuit, self._parts
-        kept = old.select(~self.removed)
-        height = 1 + max((p.place for p in parts), default=0)
-        keys = np.concatenate([np.flatnonzero(~self.removed) * height, *[p.at * height + p.place for p in parts]])
-        order = np.argsort(keys, kind="stable")
+        """Kept and new gates in order, without turns by nothing."""
+        old, parts, table = self.circuit, self._parts, self._table()
+        kept = np.flatnonzero(~self.removed)
+        height = 1 + max((len(p.layout.opcodes) for p in parts), default=0)
+        keys = [kept * height, *[(p.at[:, None] * height + np.arange(len(p.layout.opcodes))).ravel() for p in parts]]
 
         def column(own: np.ndarray, new: Sequence[np.ndarray]) -> np.ndarray:
-            return np.concatenate([own, *new]).astype(own.dtype)[order]
+            return np.concatenate([own[kept], *new]).astype(own.dtype, copy=False)
 
-        def groups(ptr: np.ndarray, data: np.ndarray, new: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-            """A compressed column; `new` holds one table (gates, entries) a part."""
-            counts = np.concatenate([np.diff(ptr), *[np.full(len(t), t.shape[1]) for t in new]])
-            flat = np.concatenate([data, *[t.ravel() for t in new]]).astype(np.int32)
-            starts = np.concatenate([[0], np.cumsum(counts)])[:-1]
-            taken = flat[_spans(starts[order], counts[order])]
-            return np.concatenate([[0], np.cumsum(counts[order])]).astype(np.int32), taken
-
-        tables = [np.stack([a.rows for a in p.angles], axis=1) if p.angles else np.zeros((len(p.at), 0)) for p in parts]
-        wire_ptr, wires = groups(kept.wire_ptr, kept.wires, [p.wires for p in parts])
-        angle_ptr, angle_rows = groups(kept.angle_ptr, kept.angle_rows, tables)
-        clbit_ptr, clbits = groups(kept.clbit_ptr, kept.clbits, [np.zeros((len(p.at), 0)) for p in parts])
+        opcode = column(old.opcode, [np.tile(p.layout.opcodes, len(p.at)) for p in parts])
+        shapes = [(p.layout.arities, p.wires) for p in parts]
+        wires = _Groups.of(old.wire_ptr, old.wires, kept, shapes)
+        angles = _Groups.of(old.angle_ptr, old.angle_rows, kept, [(p.layout.angle_counts, p.angles) for p in parts])
+        order = np.argsort(np.concatenate(keys), kind="stable")
+        turns = np.flatnonzero(_IS_TURN[opcode])
+        zero = table.is_constant & (table.num == 0) & (table.offset == 0.0)
+        nothing = turns[zero[angles.data[angles.starts[turns]]]]
+        if len(nothing):
+            stays = np.ones(len(opcode), bool)
+            stays[nothing] = False
+            order = order[stays[order]]
+        none = [(np.zeros(len(p.layout.opcodes), np.int32), np.zeros((len(p.at), 0), np.int32)) for p in parts]
+        wire_ptr, wire_data = wires.ordered(order)
+        angle_ptr, angle_rows = angles.ordered(order)
+        clbit_ptr, clbits = _Groups.of(old.clbit_ptr, old.clbits, kept, none).ordered(order)
+        sizes = [len(p.layout.opcodes) for p in parts]
+        payload = [np.tile(np.array(p.payloads, np.int32), len(p.at)) for p in parts]
+        at = np.concatenate([kept, *[np.repeat(p.at, n) for p, n in zip(parts, sizes, strict=True)]])[order]
         return replace(
             old,
-            opcode=column(kept.opcode, [np.full(len(p.at), p.opcode) for p in parts]),
+            angles=table,
+            opcode=opcode[order],
             wire_ptr=wire_ptr,
-            wires=wires,
+            wires=wire_data,
             angle_ptr=angle_ptr,
             angle_rows=angle_rows,
             clbit_ptr=clbit_ptr,
             clbits=clbits,
-            payload=column(kept.payload, [np.full(len(p.at), p.payload) for p in parts]),
-            condition=column(kept.condition, [old.condition[p.at] for p in parts]),
-            location=column(kept.location, [old.location[p.at] for p in parts]),
+            payload=column(old.payload, payload)[order],
+            condition=old.condition[at],
+            location=old.location[at],
         )
+
+
+class _Groups(NamedTuple):
+    """Entries of many gates: those of gate k are `data[starts[k] : starts[k] + counts[k]]`."""
+
+    data: np.ndarray
+    starts: np.ndarray
+    counts: np.ndarray
+
+    @classmethod
+    def of(
+        cls, ptr: np.ndarray, data: np.ndarray, kept: np.ndarray, parts: Sequence[tuple[np.ndarray, np.ndarray]]
+    ) -> _Groups:
+        """Kept gates of a compressed column, then every part: (entries of every step, table (batch, all entries))."""
+        first = ptr[kept]
+        starts, counts, base = [first], [ptr[kept + 1] - first], len(data)
+        for sizes, table in parts:
+            rows = base + np.arange(len(table), dtype=np.int32)[:, None] * table.shape[1]
+            starts.append((rows + (np.cumsum(sizes, dtype=np.int32) - sizes)).ravel())
+            counts.append(np.tile(sizes, len(table)))
+            base += table.size
+        flat = np.concatenate([data, *[table.ravel() for _, table in parts]]).astype(np.int32, copy=False)
+        return cls(flat, np.concatenate(starts), np.concatenate(counts))
+
+    def ordered(self, order: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(pointers, entries) of the gates in this order."""
+        counts = self.counts[order]
+        ptr = np.zeros(len(order) + 1, np.int32)
+        np.cumsum(counts, out=ptr[1:])
+        return ptr, self.data[spans(self.starts[order], counts)] if len(self.data) else self.data
 
 
 def _composed(form: Row, sources: np.ndarray, table: AngleTable) -> AngleTable:
@@ -184,7 +229,7 @@ def _composed(form: Row, sources: np.ndarray, table: AngleTable) -> AngleTable:
     top, bottom = sign * table.num[first] * den + num * table.den[first], table.den[first] * den
     common = np.gcd(top, bottom)
     counts = table.ptr[first + 1] - table.ptr[first]
-    taken = _spans(table.ptr[first], counts)
+    taken = spans(table.ptr[first], counts)
     return AngleTable(
         top // common,
         bottom // common,
@@ -193,12 +238,6 @@ def _composed(form: Row, sources: np.ndarray, table: AngleTable) -> AngleTable:
         table.variables[taken],
         sign * table.coeffs[taken],
     )
-
-
-def _spans(starts: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """starts[0], starts[0] + 1, ..., counts[0] of them, then those of starts[1], ..."""
-    before = np.cumsum(counts) - counts
-    return np.repeat(starts - before, counts) + np.arange(int(counts.sum()))
 
 
 def _joined(tables: Sequence[AngleTable]) -> AngleTable:

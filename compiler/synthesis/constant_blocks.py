@@ -14,6 +14,8 @@ from .frames import Resynthesis
 from .templates import Step, Template
 
 _CX, _SWAP = OPCODES["cx"], OPCODES["swap"]
+_CX_ROWS = {(0, 1): [0, 3, 2, 1], (1, 0): [0, 1, 3, 2]}
+"""(control, target) -> where a CX takes the rows of a matrix from"""
 _PRODUCT_STATE = 1e-11
 _I = np.eye(2, dtype=complex)
 _HALF = np.pi / 2
@@ -103,14 +105,15 @@ def _drawn(found: weyl.Canonical, k: int, count: int, rotations: bool, swap: boo
 
 
 def _core_phase(at: tuple[float, float, float], layers: list[Layer], entanglers: list[tuple[int, int]]) -> float:
-    made = np.kron(layers[0][1], layers[0][0])
+    made = _both(*layers[0])
     for (low, high), wires in zip(layers[1:], entanglers, strict=True):
-        made = np.kron(high, low) @ _cx(wires) @ made
+        made = _both(low, high) @ made[_CX_ROWS[wires]]
     return float(np.angle(np.vdot(made, weyl.core(np.array([at]))[0])))
 
 
-def _cx(wires: tuple[int, int]) -> np.ndarray:
-    return np.eye(4)[[0, 3, 2, 1]] if wires == (0, 1) else np.eye(4)[[0, 1, 3, 2]]
+def _both(low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """One-qubit gates on wires 0 and 1 as one matrix."""
+    return (high[:, None, :, None] * low[None, :, None, :]).reshape(4, 4)
 
 
 def _layered(layers: Sequence[Layer], entanglers: Sequence[tuple[int, int]]) -> Template:

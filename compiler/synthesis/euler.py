@@ -31,7 +31,7 @@ _PI = make_row(1)
 _HALF_PI = make_row(Fraction(1, 2))
 _QUARTER = math.pi / 4
 _TINY = 1e-14
-_SNAP = 1e-12
+SNAP = 1e-12
 """radians from a multiple of pi/4 within which a computed constant is that multiple"""
 _MOST_RUNS = 4096
 """Runs of gates whose templates are remembered, for the next circuits too."""
@@ -45,7 +45,7 @@ with RX by multiples of pi/2."""
 def snapped(value: float) -> Row:
     """A computed constant as a row: a multiple of pi/4 where it is one up to rounding."""
     steps = round(value / _QUARTER)
-    return make_row(Fraction(steps, 4)) if abs(value - steps * _QUARTER) < _SNAP else make_row(0, value)
+    return make_row(Fraction(steps, 4)) if abs(value - steps * _QUARTER) < SNAP else make_row(0, value)
 
 
 def constant(row: Row) -> float:

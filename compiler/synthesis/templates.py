@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cached_property
 from math import gcd
 from typing import NamedTuple
 
@@ -35,6 +36,37 @@ class Template:
     steps: tuple[Step, ...]
     phase: Row = ZERO_ROW
 
+    @cached_property
+    def layout(self) -> Layout:
+        """The gates as columns, made once for all circuits that they are written into."""
+        forms = [form for step in self.steps for form in step.angles]
+        return Layout(
+            np.array([step.opcode for step in self.steps], np.uint8),
+            np.array([len(step.wires) for step in self.steps], np.int32),
+            np.array([w for step in self.steps for w in step.wires], np.int32),
+            np.array([len(step.angles) for step in self.steps], np.int32),
+            tuple((_renumbered(form), [k for k, _ in form[3]]) for form in forms),
+            tuple(step.payload for step in self.steps),
+        )
+
+
+class Layout(NamedTuple):
+    """Columns of a template: arrays (steps,), but `wires` (all wires of all steps).
+
+    forms: one for every angle of every step, over its own variables 0, 1, ..., and the slots that these stand for.
+    """
+
+    opcodes: np.ndarray
+    arities: np.ndarray
+    wires: np.ndarray
+    angle_counts: np.ndarray
+    forms: tuple[tuple[Row, list[int]], ...]
+    payloads: tuple[str, ...]
+
+
+def _renumbered(form: Row) -> Row:
+    return (*form[:3], tuple([(k, coeff) for k, (_, coeff) in enumerate(form[3])]))
+
 
 def slot(number: int) -> Row:
     """The form that is slot `number` itself."""
@@ -51,7 +83,7 @@ def substitute(form: Row, values: Sequence[Row]) -> Row:
     num, den, offset, terms = form
     out = (num, den, offset, ())
     for k, coeff in terms:
-        out = add_rows(out, values[k], Fraction(coeff))
+        out = add_rows(out, values[k], int(coeff) if coeff.is_integer() else Fraction(coeff))
     return out
 
 
