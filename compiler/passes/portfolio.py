@@ -10,6 +10,7 @@ from ...bridges.services import Candidate
 from ...ir import Circuit, Module
 from ..pipelines import LOGICAL, NATIVE
 from ..registry import make_pass
+from ..spread import spread
 from .base import Context, Contract, Pass
 from .rewrites import read_qubits, readouts, relabelled
 
@@ -67,18 +68,12 @@ class Portfolio(Pass):
         offered = context.services.candidates(_plain(module, name, context), context.effort, context.seed)
         starts = [("as it was", module)]
         starts += [(c.origin, _with_candidate(module, name, c)) for c in offered]
-        variants = [Variant(_score(module, name, rounds.first, context), "as it was", module)]
-        seen = {module.circuits[name].canonical()}
-        for origin, start in starts:
-            for form in FORMS if context.services.couples_all else FORMS_WHERE_QUBITS_MOVE:
-                made = _through(form.passes, start, context)
-                key = made.circuits[name].canonical()
-                if key not in seen:
-                    seen.add(key)
-                    score = _score(made, name, rounds.first, context)
-                    variants.append(Variant(score, f"{origin}{form.note}", made))
-        variants.sort(key=lambda v: v.score)
-        last = [_last_round(variant, name, context) for variant in variants[: rounds.kept]]
+        forms = FORMS if context.services.couples_all else FORMS_WHERE_QUBITS_MOVE
+        attempts = [Attempt(origin + form.note, start, form.passes) for origin, start in starts for form in forms]
+        parallel = context.effort == "max"
+        given = name, replace(context, supports=None, remarks=[])
+        variants = _distinct(name, spread(_tried, given, attempts, parallel=parallel))
+        last = spread(_last_round, given, variants[: rounds.kept], parallel=parallel)
         best = min((v for group in last for v in group), key=lambda v: v.score)
         tried = len(variants) + sum(len(group) - 1 for group in last)
         self._report(module.circuits[name], tried, best, context)
@@ -89,6 +84,14 @@ class Portfolio(Pass):
         message = f"circuit {circuit.name}: the best of {tried} is {best.origin}"
         saved = {key: before[key] - after[key] for key in ("two_qubit_gates", "two_qubit_depth")}
         context.remark(self, message, circuit.place, **saved)
+
+
+class Attempt(NamedTuple):
+    """Passes over a start, and what the report calls it."""
+
+    origin: str
+    start: Module
+    passes: tuple[str, ...]
 
 
 class Form(NamedTuple):
@@ -114,8 +117,22 @@ AFTER_PLACEMENT = tuple(entry for entry in LOGICAL if entry != "relabel-swaps")
 """Passes that leave every two-qubit gate on its pair, or take it away."""
 
 
-def _last_round(variant: Variant, name: str, context: Context) -> list[Variant]:
+def _tried(given: tuple[str, Context], attempt: Attempt) -> Variant:
+    """The variant that an attempt makes of a circuit, scored by few placements."""
+    name, context = given
+    made = _through(attempt.passes, attempt.start, context)
+    return Variant(_score(made, name, ROUNDS[context.effort].first, context), attempt.origin, made)
+
+
+def _distinct(name: str, variants: Sequence[Variant]) -> list[Variant]:
+    """Variants, best first, each circuit once."""
+    first = {v.module.circuits[name].canonical(): v for v in reversed(variants)}
+    return sorted((v for v in variants if first[v.module.circuits[name].canonical()] is v), key=lambda v: v.score)
+
+
+def _last_round(given: tuple[str, Context], variant: Variant) -> list[Variant]:
     """The variant by its best placement, and our passes over the best of its placements where qubits had to move."""
+    name, context = given
     assert context.services is not None
     rounds = ROUNDS[context.effort]
     native = _through(NATIVE, variant.module, context)
