@@ -26,7 +26,7 @@ def test_a_fault_in_a_process_arrives_as_it_is(monkeypatch):
         spread(operator.truediv, 1, [1, 2, 0, 4])
 
 
-@pytest.mark.parametrize("target", ["fake_nairobi", "tket:line:3"])
+@pytest.mark.parametrize("target", ["line:3", "tket:line:3"])
 def test_the_portfolio_is_the_same_on_any_number_of_cores(monkeypatch, target):
     c = qsc.Circuit(3)
     x = c.inputs("x", 6)
