@@ -36,6 +36,10 @@ Rank: TypeAlias = tuple[float, int, int, int]
 SEEDS = {"fast": 1, "default": 8, "max": 32}
 """How many seeds are tried at every effort."""
 
+LEVELS = {"fast": 2, "default": 3, "max": 3}
+"""Qiskit's optimization level at every effort. Level 3 takes twice the time of level 2 on circuits that are already
+optimised, and of its last rounds it keeps the least depth, where others have fewer two-qubit gates."""
+
 LEAST_SUCCESS = 1e-12
 """What an operation with a calibrated error of 1 (a broken calibration) counts as when candidates are compared."""
 
@@ -72,20 +76,21 @@ def route(
     well. The global phase is dropped: no readout sees it, and it would keep parameters that no gate uses.
 
     A circuit that is legal as it stands stays so where nothing tells one qubit from another: the device has no
-    calibration, or couples every pair. Otherwise the best of `SEEDS[effort]` transpilations at optimization level 3.
+    calibration, or couples every pair. Otherwise the best of `SEEDS[effort]` transpilations at level
+    `LEVELS[effort]`.
     """
-    return routings(circuit, device, seed, read, SEEDS[effort])[0]
+    return routings(circuit, device, seed, read, SEEDS[effort], LEVELS[effort])[0]
 
 
 def routings(
-    circuit: QuantumCircuit, device: SdkTarget, seed: int, read: Sequence[int], tries: int
+    circuit: QuantumCircuit, device: SdkTarget, seed: int, read: Sequence[int], tries: int, level: int = 3
 ) -> Sequence[Routed]:
-    """The best few of `tries` transpilations, best first; one where the circuit stays as it is. As `route`."""
+    """The best few of `tries` transpilations at an optimization level, best first; one where the circuit stays as it is. As `route`."""
     if _stays(circuit, device):
         places = tuple(range(circuit.num_qubits))
         wide = _widened(circuit, device)
         return [Routed(_plain_copy(wide), places, places, log_fidelity(wide, device))]
-    return [routed_form(out, device) for _, out in _best(circuit, device, seed, read, tries)]
+    return [routed_form(out, device) for _, out in _best(circuit, device, seed, read, tries, level)]
 
 
 def best_rank(circuit: QuantumCircuit, device: SdkTarget, seed: int, read: Sequence[int], tries: int) -> Rank:
@@ -101,10 +106,10 @@ def _stays(circuit: QuantumCircuit, device: SdkTarget) -> bool:
 
 
 def _best(
-    circuit: QuantumCircuit, device: SdkTarget, seed: int, read: Sequence[int], tries: int
+    circuit: QuantumCircuit, device: SdkTarget, seed: int, read: Sequence[int], tries: int, level: int = 3
 ) -> list[tuple[Rank, QuantumCircuit]]:
-    tried = _Tried() if tries == 1 else _tried(_Same(device), _digest(circuit), tuple(read), seed)
-    tried.extend(_with_trial(circuit, read), device, seed, tries)
+    tried = _Tried() if tries == 1 else _tried(_Same(device), _digest(circuit), tuple(read), seed, level)
+    tried.extend(_with_trial(circuit, read), device, seed, tries, level)
     return tried.best
 
 
@@ -116,10 +121,10 @@ class _Tried:
     best: list[tuple[Rank, QuantumCircuit]] = field(default_factory=list)
     settled: bool = False
 
-    def extend(self, trial: QuantumCircuit, device: SdkTarget, seed: int, tries: int) -> None:
+    def extend(self, trial: QuantumCircuit, device: SdkTarget, seed: int, tries: int, level: int) -> None:
         """Try until `tries` seeds were; less where the first two seeds come to the same places at the same cost."""
         while self.number < tries and not self.settled:
-            out = _manager(_Same(device), seed * SEEDS["max"] + self.number).run(trial)
+            out = _manager(_Same(device), seed * SEEDS["max"] + self.number, level).run(trial)
             made = rank(out, device), out
             self.number += 1
             self.settled = self.number == 2 and made[0] == self.best[0][0] and _places(out) == _places(self.best[0][1])
@@ -140,7 +145,7 @@ class _Same:
 
 
 @lru_cache(maxsize=64)
-def _tried(device: _Same, digest: bytes, read: tuple[int, ...], seed: int) -> _Tried:
+def _tried(device: _Same, digest: bytes, read: tuple[int, ...], seed: int, level: int) -> _Tried:
     return _Tried()
 
 
@@ -256,8 +261,8 @@ def rank(circuit: QuantumCircuit, device: SdkTarget) -> Rank:
 
 
 @lru_cache(maxsize=64)
-def _manager(device: _Same, seed: int) -> PassManager:
-    return generate_preset_pass_manager(optimization_level=3, target=device.it, seed_transpiler=seed)
+def _manager(device: _Same, seed: int, level: int) -> PassManager:
+    return generate_preset_pass_manager(optimization_level=level, target=device.it, seed_transpiler=seed)
 
 
 def routed_form(out: QuantumCircuit, device: SdkTarget) -> Routed:
