@@ -11,6 +11,7 @@ below the top, under rotations about commuting products on the same wires.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache
@@ -24,6 +25,7 @@ from ...ir.angles import ZERO_ROW, AngleTable, Row, add_rows, row_is_multiple
 from ...ir.circuit import split_groups
 from ...ir.conditions import bits_of
 from ...ir.gates import GATES, OPCODES
+from ..synthesis.memory import collector_paused
 from .base import Context, Contract, Pass
 from .gate_families import Family, Member, exchangeable, families
 
@@ -76,9 +78,11 @@ def cancel(circuit: Circuit, tolerance: float = 0.0) -> Circuit:
     only gates with the same condition while none of its bits is written between, and only where no global phase arises.
     """
     for _ in range(_MOST_SWEEPS):
-        sweep = _Sweep(circuit, tolerance)
-        sweep.run()
-        circuit = sweep.result()
+        with collector_paused():
+            sweep = _Sweep(circuit, tolerance)
+            sweep.run()
+            sweep.forget()
+            circuit = sweep.result()
         if not sweep.uncovered:
             break
     return circuit
@@ -125,12 +129,16 @@ class _Classes:
 
 @dataclass(slots=True, eq=False)
 class _Group:
-    """Gates of one wire that share a letter there. `total` is the sum of their row numbers: of one gate, its own."""
+    """Gates of one wire that share a letter there. `total` is the sum of their row numbers: of one gate, its own.
+
+    latest: the last one that is on this wire alone and unconditioned, -1 for none. All of these are of one class.
+    """
 
     letter: int
     number: int
     count: int
     total: int
+    latest: int = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,8 +198,8 @@ class _Sweep:
         self.circuit = circuit
         self.tolerance = tolerance
         self.opcodes: list[int] = circuit.opcode.tolist()
-        self.wires = list(split_groups(circuit.wire_ptr, circuit.wires))
-        self.angles = list(split_groups(circuit.angle_ptr, circuit.angle_rows))
+        self.wires = _shared(split_groups(circuit.wire_ptr, circuit.wires))
+        self.angles = _shared(split_groups(circuit.angle_ptr, circuit.angle_rows))
         self.conditions: list[int] = circuit.condition.tolist()
         self.keep = bytearray(b"\1") * len(self.opcodes)
         self.changed: set[int] = set()
@@ -224,8 +232,14 @@ class _Sweep:
             kind = kinds[opcode]
             if kind is None or conditions[k] >= 0:
                 self._take_special(k, opcode)
+            elif len(wires[k]) == 1:
+                self._take_alone(k, kind, wires[k])
             else:
                 self._take(k, kind, wires[k])
+
+    def forget(self) -> None:
+        """Free what only the sweep needs."""
+        self.stacks, self.latest, self.hiding = [], {}, {}
 
     def _take_special(self, k: int, opcode: int) -> None:
         """A gate that blocks, is conditioned, or whose letters are in its payload."""
@@ -242,7 +256,9 @@ class _Sweep:
         condition = self.conditions[k]
         if condition >= 0:
             kind = self._conditioned(kind, condition)
-        if wires:
+        if len(wires) == 1 and condition < 0:
+            self._take_alone(k, kind, wires)
+        elif wires:
             self._take(k, kind, wires)
         elif condition < 0:
             self.keep[k] = 0
@@ -294,6 +310,23 @@ class _Sweep:
             return
         self._place(k, kind, wires)
 
+    def _take_alone(self, k: int, kind: _Kind, wires: tuple[int, ...]) -> None:
+        """`_take` for an unconditioned gate on one wire: its group knows the gate that it may join."""
+        if kind.turning and self.near_full_turn[self.angles[k][0]] and self._vanishes(k, kind):
+            return
+        stack, letter = self.stacks[wires[0]], kind.letters[0]
+        if stack and stack[-1].letter == letter:
+            group = stack[-1]
+            if group.latest >= 0 and self._join(group.latest, k, kind, None, [group], wires):
+                return
+            if letter < _OWN_LETTER:
+                group.count += 1
+                group.total += k
+                group.latest = k
+                return
+        self.next_group += 1
+        stack.append(_Group(letter, self.next_group, 1, k, k))
+
     def _key(self, kind: _Kind, groups: list[_Group]) -> tuple[int, ...]:
         if not kind.exchange:
             return (kind.number, *[g.number for g in groups])
@@ -320,9 +353,9 @@ class _Sweep:
         self.latest[self._key(kind, groups)] = k
 
     def _join(
-        self, other: int, k: int, kind: _Kind, key: tuple[int, ...], groups: list[_Group], wires: tuple[int, ...]
+        self, other: int, k: int, kind: _Kind, key: tuple[int, ...] | None, groups: list[_Group], wires: tuple[int, ...]
     ) -> bool:
-        """Join gate k into the earlier gate `other` where that is possible."""
+        """Join gate k into the earlier gate `other` where that is possible. key: None for gates that groups know."""
         joined = self._combine(other, k, kind.number)
         if joined is None or (self.conditions[k] >= 0 and joined.factor != _NO_FACTOR):
             return False
@@ -339,9 +372,12 @@ class _Sweep:
             self.opcodes[other] = joined.opcode
         return True
 
-    def _remove(self, other: int, key: tuple[int, ...], groups: list[_Group], wires: tuple[int, ...]) -> None:
+    def _remove(self, other: int, key: tuple[int, ...] | None, groups: list[_Group], wires: tuple[int, ...]) -> None:
         self.keep[other] = 0
-        del self.latest[key]
+        if key is None:
+            groups[0].latest = -1
+        else:
+            del self.latest[key]
         for wire, group in zip(wires, groups, strict=True):
             group.count -= 1
             group.total -= other
@@ -543,6 +579,12 @@ class _Sweep:
             phase=phase_row,
         )
         return changed.compacted()
+
+
+def _shared(groups: Iterable[tuple[int, ...]]) -> list[tuple[int, ...]]:
+    """The groups, equal ones as one object."""
+    known: dict[tuple[int, ...], tuple[int, ...]] = {}
+    return [known.setdefault(group, group) for group in groups]
 
 
 def _position(stack: list[_Group], group: _Group) -> int:

@@ -21,6 +21,7 @@ from ..synthesis import constant_blocks
 from ..synthesis.blocks import Group, collect
 from ..synthesis.columns import ColumnWriter
 from ..synthesis.frames import resynthesise
+from ..synthesis.memory import collector_paused
 from ..synthesis.native import entangling_cost, has_rotations
 from ..synthesis.templates import Step, Template, slot
 from .base import Context, Contract, Pass
@@ -61,7 +62,8 @@ def fuse(circuit: Circuit, rotations: bool = False, swaps: bool = False, from_ze
     arity = np.diff(circuit.wire_ptr)
     if np.count_nonzero(arity == 2) < (1 if from_zero or swaps else 2):
         return circuit, 0
-    return _Fusion(circuit, rotations, swaps, from_zero).run()
+    with collector_paused():
+        return _Fusion(circuit, rotations, swaps, from_zero).run()
 
 
 @dataclass

@@ -57,14 +57,14 @@ class _Collector:
         self.axes = [g.axes for g in GATES]
 
     def run(self) -> list[Group]:
-        wires_of = list(split_groups(self.circuit.wire_ptr, self.circuit.wires))
-        for k, kind in enumerate(self.kinds):
+        wires_of = split_groups(self.circuit.wire_ptr, self.circuit.wires)
+        for k, (kind, wires) in enumerate(zip(self.kinds, wires_of, strict=True)):
             if kind == 2:
-                self._pair(k, wires_of[k])
+                self._pair(k, wires)
             elif kind == 1:
-                self._single(k, wires_of[k][0])
+                self._single(k, wires[0])
             else:
-                self._solid(k, wires_of[k])
+                self._solid(k, wires)
         for wire in range(self.circuit.num_qubits):
             self._leave(wire, len(self.kinds))
         return self.groups

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from qiskit.quantum_info import Operator
+from qsc.compiler.passes import cancel_gates
 from qsc.compiler.passes.base import Context
 from qsc.compiler.passes.cancel_gates import CancelGates, cancel
 from qsc.compiler.passes.gate_families import exchangeable, families
@@ -241,3 +242,15 @@ def test_long_wires_take_linear_time(write_circuit):
 
     few = min(seconds(2000) for _ in range(3))
     assert seconds(20000) < 40 * few
+
+
+def test_unconditioned_gates_that_share_a_letter_on_one_wire_are_of_one_class() -> None:
+    """Groups of gates rest on this: they keep the last gate on their wire alone whatever its kind."""
+    found: dict[int, set[int]] = {}
+    classes, kinds = cancel_gates._table()
+    for kind in kinds:
+        if kind is not None and len(kind.letters) == 1:
+            found.setdefault(kind.letters[0], set()).add(kind.number)
+    for letter, number in cancel_gates._LETTERS.items():
+        found[number].add(classes.of_pauli(letter))
+    assert all(len(numbers) == 1 for numbers in found.values())
