@@ -12,6 +12,7 @@ from qiskit.circuit import (
     BoxOp,
     Clbit,
     ControlFlowOp,
+    ControlledGate,
     Delay,
     ForLoopOp,
     IfElseOp,
@@ -47,6 +48,9 @@ _NOT_GATES = ("pauli", "measure", "reset", "barrier")
 OPCODE_OF = {name: code for name, code in OPCODES.items() if name not in _NOT_GATES}
 OPCODE_OF |= {theirs: OPCODES[ours] for theirs, ours in _RENAMED.items()}
 """Name of a standard gate of Qiskit -> opcode of the gate with the same matrix, qubit order and angle order."""
+
+_KEPT_WHOLE = ("measure", "reset", "barrier", "delay", "unitary", "PauliEvolution", "pauli_product_rotation")
+"""Operations that are taken as they are, or whose definition is right."""
 
 _LONGEST_LOOP = 1 << 16
 _NUMBERED = re.compile(r"^circuit-\d+$")
@@ -109,11 +113,12 @@ def read_circuit(
         arrays, rows = declare(qc, inputs, weights)
     else:
         arrays, rows = like.source.inputs, dict(zip(like.parameters, like.rows, strict=True))
+    label = name or (like.source.name if like is not None else _NUMBERED.sub("circuit", qc.name))
+    qc = _without_wide_controls(qc)
     try:
         writer = _written(qc, rows, fresh=False)
     except BitChanged:
         writer = _written(qc, rows, fresh=True)
-    label = name or (like.source.name if like is not None else _NUMBERED.sub("circuit", qc.name))
     return Read(writer.circuit(label, arrays, place), tuple(writer.bits))
 
 
@@ -290,6 +295,24 @@ _HANDLERS: dict[type, _Handler] = {
     ControlFlowOp: _Reader._flow,
 }
 """Class of operation -> method that takes it, or says False to have it taken by its definition."""
+
+
+def _without_wide_controls(qc: QuantumCircuit) -> QuantumCircuit:
+    """Gates with more than two controls by Qiskit's own synthesis, which makes use of the qubits beside them."""
+    if not any(_holds_wide_control(step.operation) for step in qc.data):
+        return qc
+    kept = [*OPCODE_OF, *_KEPT_WHOLE]
+    # Whoever has the circuit may put it behind other gates, so its qubits are not taken to start in |0>.
+    return HighLevelSynthesis(basis_gates=kept, qubits_initially_zero=False)(qc)
+
+
+def _holds_wide_control(operation: Operation) -> bool:
+    if isinstance(operation, ControlledGate) and operation.num_ctrl_qubits > 2:
+        return True
+    if operation.num_qubits <= 3 or operation.name in _KEPT_WHOLE:
+        return False
+    inner = getattr(operation, "blocks", None) or [getattr(operation, "definition", None)]
+    return any(_holds_wide_control(step.operation) for block in inner if block is not None for step in block.data)
 
 
 def _definition(operation: Operation) -> QuantumCircuit:

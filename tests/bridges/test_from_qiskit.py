@@ -62,6 +62,25 @@ def test_transpiled_circuits_come_back_with_the_rows(lab, level):
     assert abs(np.vdot(states[0], states[1][moved])) == pytest.approx(1, abs=1e-10)
 
 
+@pytest.mark.parametrize("controls", [4, 5])
+def test_gates_with_many_controls_use_the_qubits_beside_them(controls):
+    inner = QuantumCircuit(controls + 2, name="oracle")
+    inner.h(0)
+    inner.mcx(list(range(controls)), controls)
+    inner.cp(0.3, 0, controls + 1)
+    circuit = QuantumCircuit(controls + 2)
+    circuit.append(inner.to_gate(), circuit.qubits)
+    circuit.append(std.MCPhaseGate(0.4, controls), range(1, controls + 2))
+    read = from_qiskit(circuit)
+    made = to_qiskit(read).circuit
+    assert Operator(made).equiv(Operator(circuit), atol=1e-10)
+    counts = [
+        transpile(c, basis_gates=["rz", "sx", "x", "cx"], optimization_level=3, qubits_initially_zero=False).count_ops()
+        for c in (made, circuit)
+    ]
+    assert counts[0]["cx"] <= counts[1]["cx"]
+
+
 T = Parameter("t")
 GATES = [
     *(std.get_standard_gate_name_mapping()[name] for name in std.get_standard_gate_name_mapping()),
