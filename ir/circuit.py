@@ -173,15 +173,16 @@ class Circuit:
     def compacted(self) -> Circuit:
         """The same circuit with only the used angle rows, payloads and conditions, in order of first use."""
         interner, rows = AngleInterner(), self.angles.rows()
-        used = self.angle_rows.tolist()
-        renumber = {old: interner.add(rows[old]) for old in dict.fromkeys(used)}
+        first_use = list(dict.fromkeys(self.angle_rows.tolist()))
+        renumber = np.zeros(len(rows), np.int32)
+        renumber[first_use] = [interner.add(rows[old]) for old in first_use]
         phase = interner.add(rows[self.phase]) if self.phase >= 0 and rows[self.phase] != ZERO_ROW else -1
         payloads, payload = _renumber(self.payloads, self.payload)
         conditions, condition = _renumber(self.conditions, self.condition)
         return replace(
             self,
             angles=interner.table(),
-            angle_rows=np.array([renumber[r] for r in used], np.int32),
+            angle_rows=renumber[self.angle_rows],
             phase=phase,
             payloads=payloads,
             payload=payload,
@@ -297,6 +298,8 @@ def spans(starts: np.ndarray, counts: np.ndarray) -> np.ndarray:
 
 def _renumber(table: tuple, column: np.ndarray) -> tuple[tuple, np.ndarray]:
     """Keep the used entries of a table in order of first use, equal entries once."""
+    if not table:
+        return (), column
     index: dict = {}
     values = column.tolist()
     renumbered = [index.setdefault(table[v], len(index)) if v >= 0 else -1 for v in values]

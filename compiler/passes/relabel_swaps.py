@@ -15,6 +15,7 @@ import numpy as np
 from ...ir import Circuit, Module
 from ...ir.circuit import GateRow
 from ...ir.gates import OPCODES
+from ..synthesis.templates import without_unused_rows
 from .base import Context, Contract, Pass
 from .rewrites import readouts, relabelled
 from .row_walks import Runs, wire_runs
@@ -146,14 +147,14 @@ class _Edit:
     def _cancel(self, rows: np.ndarray, control: np.ndarray, target: np.ndarray) -> None:
         """Two equal cx in the same runs undo each other."""
         order = np.lexsort((rows, target, control))
-        waiting: tuple[int, int, int] | None = None
-        for k in order.tolist():
-            key = (int(control[k]), int(target[k]))
-            if waiting is not None and waiting[:2] == key:
-                self.keep[[waiting[2], rows[k]]] = False
-                waiting = None
-            else:
-                waiting = (*key, int(rows[k]))
+        if not len(order):
+            return
+        fresh = np.ones(len(order), bool)
+        fresh[1:] = (np.diff(control[order]) != 0) | (np.diff(target[order]) != 0)
+        starts = np.flatnonzero(fresh)
+        second = (np.arange(len(order)) - starts[np.cumsum(fresh) - 1]) % 2 == 1
+        self.keep[rows[order[second]]] = False
+        self.keep[rows[order[np.flatnonzero(second) - 1]]] = False
 
     def result(self) -> tuple[Circuit, list[int]]:
         """The circuit with renamed wires, and where each wire is at the end."""
@@ -168,4 +169,4 @@ class _Edit:
             start = stop
         wires[start:] = at[self.wires[start:]]
         changed = replace(circuit, wires=wires, location=self.location)
-        return changed.select(self.keep).compacted(), at.tolist()
+        return without_unused_rows(changed.select(self.keep)), at.tolist()
