@@ -10,7 +10,7 @@ import importlib.util
 import re
 import tomllib
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
@@ -59,9 +59,7 @@ def find(name: str) -> Target | None:
     if colon and family in FAMILIES:
         return _generic(name, family, argument)
     if name in vendor_tables():
-        from .described import target_from_table
-
-        return target_from_table(*vendor_tables()[name])
+        return _vendor(name)
     if not name.startswith("fake_"):
         return None
     need("qiskit", EXTRA)
@@ -69,6 +67,14 @@ def find(name: str) -> Target | None:
     if name[5:] not in {folder.name for folder in _snapshot_folders()}:
         return None
     return _snapshot(name)
+
+
+# The same object each time: what is known of a device is remembered by it.
+@lru_cache(maxsize=16)
+def _vendor(name: str) -> Target:
+    from .described import target_from_table
+
+    return target_from_table(*vendor_tables()[name])
 
 
 @cache
@@ -130,6 +136,7 @@ def _snapshot_summary(folder: Path) -> str:
     return f"{qubits[1]} qubits, calibration snapshot of an IBM device" if qubits else "snapshot of an IBM device"
 
 
+@lru_cache(maxsize=16)
 def _snapshot(name: str) -> Target:
     module = importlib.import_module(f"qiskit_ibm_runtime.fake_provider.backends.{name[5:]}")
     device = next(
@@ -160,6 +167,11 @@ def _generic(name: str, family: str, argument: str) -> Target:
             "T0001", f"{name} is not a device: {fault}", help=f"write {form.usage}, as in {form.example}"
         )
     need("qiskit", EXTRA)
+    return _coupled(name, family, tuple(sizes))
+
+
+@lru_cache(maxsize=16)
+def _coupled(name: str, family: str, sizes: tuple[int, ...]) -> Target:
     from qiskit.providers.fake_provider import GenericBackendV2
     from qiskit.transpiler import CouplingMap
 

@@ -85,7 +85,8 @@ def route(
 def routings(
     circuit: QuantumCircuit, device: SdkTarget, seed: int, read: Sequence[int], tries: int, level: int = 3
 ) -> Sequence[Routed]:
-    """The best few of `tries` transpilations at an optimization level, best first; one where the circuit stays as it is. As `route`."""
+    """The best few of `tries` transpilations at a level, best first; one where the circuit stays as it is. As
+    `route`."""
     if _stays(circuit, device):
         places = tuple(range(circuit.num_qubits))
         wide = _widened(circuit, device)
@@ -178,16 +179,16 @@ def _widened(circuit: QuantumCircuit, device: SdkTarget) -> QuantumCircuit:
 
 def fitted(target: Target, circuit: QuantumCircuit) -> SdkTarget:
     """The target's device for a circuit, without gates whose range of angles the circuit's parameters may leave."""
-    ranges: Mapping[str, tuple[float, float]] = target.data.get("angles", {})
-    return _fitted(_Same(target.device.target), _Same(ranges), bool(circuit.parameters))
+    ranges = {name: tuple(pair) for name, pair in target.data.get("angles", {}).items()}
+    return _fitted(_Same(target.device.target), tuple(ranges.items()), bool(circuit.parameters))
 
 
 @lru_cache(maxsize=16)
-def _fitted(device: _Same, ranges: _Same, parametrised: bool) -> SdkTarget:
+def _fitted(device: _Same, ranges: tuple[tuple[str, tuple[float, float]], ...], parametrised: bool) -> SdkTarget:
     probe = QuantumCircuit(1)
     if parametrised:
         probe.rz(Parameter("any"), 0)
-    return constrained(device.it, probe, ranges.it)
+    return constrained(device.it, probe, dict(ranges))
 
 
 @dataclass(frozen=True)
