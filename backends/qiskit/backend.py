@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -297,6 +296,4 @@ def _qpy_bytes(circuits: QuantumCircuit | list[QuantumCircuit]) -> bytes:
 def _qasm_text(routed: routing.Routed, pub: Pub) -> str:
     head = [f"// circuit {json.dumps(pub.circuit)} on {pub.device}, angles in radians"]
     head += [f"// {name} = {text}" for name, text in zip(pub.parameters, pub.angles, strict=True)]
-    text = re.sub(r"\bq\[(\d+)\]", r"$\1", qasm_text(routed.circuit))
-    lines = [line for line in text.splitlines() if not line.startswith("qubit[")]
-    return "\n".join([*head, *lines]) + "\n"
+    return "\n".join([*head, qasm_text(routed.circuit)])

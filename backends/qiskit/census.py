@@ -36,10 +36,9 @@ class Census:
     counts: (name, qubits) -> how often. flow: names of control flow operations.
     """
 
+    circuit: QuantumCircuit
     counts: Mapping[tuple[str, Place], int]
     flow: frozenset[str]
-    depth: int
-    two_qubit_depth: int
 
     @cached_property
     def active_qubits(self) -> list[int]:
@@ -53,30 +52,31 @@ class Census:
         Gates inside control flow count; the control flow operation itself counts for the depth only.
         """
         silent = SILENT | self.flow
+        depth, two_qubit_depth = _depths(self.circuit)
         gates = [(len(qubits), count) for (name, qubits), count in self.counts.items() if name not in silent]
         return {
             "qubits": len(self.active_qubits),
             "gates": sum(count for _, count in gates),
             "two_qubit_gates": sum(count for width, count in gates if width >= 2),
-            "depth": self.depth,
-            "two_qubit_depth": self.two_qubit_depth,
+            "depth": depth,
+            "two_qubit_depth": two_qubit_depth,
         }
 
 
 def census(circuit: QuantumCircuit) -> Census:
-    """The circuit's operations counted. Depths are those of `QuantumCircuit.depth`: silent operations line up what they
-    act on, control flow is one operation."""
+    """The circuit's operations counted."""
     counts: Counter[tuple[str, Place]] = Counter()
     flow: set[str] = set()
     for step, qubits in steps(circuit):
         counts[step.name, qubits] += 1
         if step.is_control_flow():
             flow.add(step.name)
-    return Census(counts, frozenset(flow), *_depths(circuit))
+    return Census(circuit, counts, frozenset(flow))
 
 
 def _depths(circuit: QuantumCircuit) -> tuple[int, int]:
-    """Depth in all operations, and in those on two qubits or more."""
+    """Depth in all operations, and in those on two qubits or more, as `QuantumCircuit.depth` counts: silent operations
+    line up what they act on, control flow is one operation."""
     bits = [*circuit.qubits, *circuit.clbits]
     all_of, pairs_of = dict.fromkeys(bits, 0), dict.fromkeys(bits, 0)
     for step in circuit.data:

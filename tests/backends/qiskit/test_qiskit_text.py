@@ -1,5 +1,7 @@
 """The text of emitted circuits is that of Qiskit's exporter, and what is counted is what Qiskit counts."""
 
+import re
+
 import numpy as np
 import pytest
 from qiskit import qasm3
@@ -37,10 +39,16 @@ def random_circuit(seed: int) -> QuantumCircuit:
     return circuit
 
 
+def exported(circuit: QuantumCircuit) -> str:
+    """By Qiskit's exporter, on physical qubits."""
+    text = re.sub(r"\bq\[(\d+)\]", r"$\1", qasm3.dumps(circuit))
+    return re.sub(r"^qubit\[.*\n", "", text, flags=re.MULTILINE)
+
+
 @pytest.mark.parametrize("seed", range(60))
 def test_text_is_the_exporters(seed):
     circuit = random_circuit(seed)
-    assert qasm_text(circuit) == qasm3.dumps(circuit)
+    assert qasm_text(circuit) == exported(circuit)
 
 
 def test_text_of_what_is_not_flat_is_the_exporters():
@@ -48,10 +56,10 @@ def test_text_of_what_is_not_flat_is_the_exporters():
     circuit.measure(0, 0)
     with circuit.if_test((circuit.clbits[0], True)):
         circuit.x(1)
-    assert qasm_text(circuit) == qasm3.dumps(circuit)
+    assert qasm_text(circuit) == exported(circuit)
     delayed = QuantumCircuit(1)
     delayed.delay(10, 0)
-    assert qasm_text(delayed) == qasm3.dumps(delayed)
+    assert qasm_text(delayed) == exported(delayed)
 
 
 @pytest.mark.parametrize("seed", range(60))
@@ -63,9 +71,9 @@ def test_census_counts_as_qiskit_does(seed):
     circuit.barrier(0, 4)
     circuit.h(4)
     found = census(circuit)
-    assert found.depth == circuit.depth(lambda step: step.operation.name not in SILENT)
+    assert found.costs["depth"] == circuit.depth(lambda step: step.operation.name not in SILENT)
     pairs = circuit.depth(lambda step: len(step.qubits) >= 2 and step.operation.name not in SILENT)
-    assert found.two_qubit_depth == pairs
+    assert found.costs["two_qubit_depth"] == pairs
     flat = [step for step in circuit.data if step.operation.name not in {*SILENT, "if_else"}]
     assert found.costs["gates"] == len(flat) + 2
     assert found.costs["two_qubit_gates"] == sum(len(step.qubits) >= 2 for step in flat) + 1
