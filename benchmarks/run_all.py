@@ -9,7 +9,19 @@ import subprocess
 import sys
 from pathlib import Path
 
-BENCHMARKS = ("startup", "circuit_size", "circuit_growth", "nir_size", "quantum_layer", "gradient_batch")
+BENCHMARKS = (
+    "startup",
+    "circuit_size",
+    "circuit_growth",
+    "nir_size",
+    "quantum_layer",
+    "gradient_batch",
+    "quantum/landmarks",
+    "quantum/suite",
+    "quantum/mqt_families",
+    "quantum/fidelity",
+)
+"""The last four take from minutes to an hour."""
 
 
 def main() -> None:

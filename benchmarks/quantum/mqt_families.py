@@ -53,9 +53,12 @@ def circuits() -> Iterator[tuple[str, int, QuantumCircuit]]:
     for family in get_available_benchmark_names():
         for size in SIZES:
             try:
-                yield family, size, get_benchmark(family, BenchmarkLevel.ALG, size)
+                circuit = get_benchmark(family, BenchmarkLevel.ALG, size)
             except ValueError:
                 continue  # the family has no circuit of this size
+            if "measure" not in circuit.count_ops():
+                circuit.measure_all()
+            yield family, size, circuit
 
 
 def two_qubit_gates(circuit: QuantumCircuit) -> int:
