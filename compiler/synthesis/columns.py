@@ -86,20 +86,22 @@ class ColumnWriter:
             if form[3] == ((0, 1.0),) and not form[0] and not form[2]:
                 angles[:, column] = slots[:, sources[0]]
             else:
-                self._requests.setdefault(form, []).append(_Request(slots[:, sources], angles[:, column]))
+                given = slots[:, sources] if sources else slots
+                self._requests.setdefault(form, []).append(_Request(given, angles[:, column]))
         payloads = [self._payloads.setdefault(p, len(self._payloads)) if p else -1 for p in layout.payloads]
         self._parts.append(_Part(layout, payloads, at, wires[:, layout.wires], angles))
 
     def finish(self) -> Circuit:
         """The circuit with its new gates in their places, without turns by nothing and unused angle rows."""
-        self._answer_all()
-        phase = self._phase()
+        given = self._table()
+        phase = self._phase(given)
+        self._answer_all(given)
         circuit = replace(self._assembled(), phase=phase, payloads=tuple(self._payloads))
         return without_unused_rows(circuit)
 
-    def _answer_all(self) -> None:
+    def _answer_all(self, given: AngleTable) -> None:
         """Fill in the angle rows of all requests, the forms with few of them first."""
-        given, first = self._table(), self._count
+        first = self._count
         made: dict[Row, int] = {}
         many: list[tuple[Row, list[_Request]]] = []
         for form, requests in self._requests.items():
@@ -123,9 +125,9 @@ class ColumnWriter:
                 request.out[:] = numbers[start : start + len(request.out)]
                 start += len(request.out)
 
-    def _phase(self) -> int:
+    def _phase(self, table: AngleTable) -> int:
         """The number of the row of the global phase, what the templates add included."""
-        table, old = self._table(), self.circuit.phase
+        old = self.circuit.phase
         if self._constants == ZERO_ROW and not self._phases:
             return old
         total = add_rows(table.row(old), self._constants) if old >= 0 else self._constants
@@ -134,9 +136,7 @@ class ColumnWriter:
             for (*_, terms), slots in self._phases:
                 for k, coeff in terms:
                     np.add.at(weights, slots[:, k], coeff)
-            turns = Fraction(total[0], total[1])
-            for k in np.flatnonzero((weights != 0) & (table.num != 0)).tolist():
-                turns += Fraction(weights[k]) * Fraction(int(table.num[k]), int(table.den[k]))
+            turns = Fraction(total[0], total[1]) + _weighted_turns(table, weights)
             sums = np.bincount(table.variables, table.coeffs * weights[table.term_rows], self.circuit.num_variables)
             terms = [(k, float(sums[k])) for k in np.flatnonzero(sums).tolist()]
             total = make_row(turns, total[2] + float(weights @ table.offset), [*total[3], *terms])
@@ -147,31 +147,39 @@ class ColumnWriter:
         """Kept and new gates in order, without turns by nothing."""
         old, parts, table = self.circuit, self._parts, self._table()
         kept = np.flatnonzero(~self.removed)
-        height = 1 + max((len(p.layout.opcodes) for p in parts), default=0)
-        keys = [kept * height, *[(p.at[:, None] * height + np.arange(len(p.layout.opcodes))).ravel() for p in parts]]
-
-        def column(own: np.ndarray, new: Sequence[np.ndarray]) -> np.ndarray:
-            return np.concatenate([own[kept], *new]).astype(own.dtype, copy=False)
-
-        opcode = column(old.opcode, [np.tile(p.layout.opcodes, len(p.at)) for p in parts])
-        shapes = [(p.layout.arities, p.wires) for p in parts]
-        wires = _Groups.of(old.wire_ptr, old.wires, kept, shapes)
-        angles = _Groups.of(old.angle_ptr, old.angle_rows, kept, [(p.layout.angle_counts, p.angles) for p in parts])
-        order = np.argsort(np.concatenate(keys), kind="stable")
+        opcode, payload = old.opcode[kept], old.payload[kept]
+        wires = _Groups.kept(old.wire_ptr, old.wires, kept)
+        angles = _Groups.kept(old.angle_ptr, old.angle_rows, kept)
+        clbits = _Groups.kept(old.clbit_ptr, old.clbits, kept)
+        order, source = np.arange(len(kept)), kept
+        if parts:
+            # The steps of all templates in a row; `step` are the numbers of those that are written, gate by gate.
+            layouts = [p.layout for p in parts]
+            size = np.array([len(k.opcodes) for k in layouts])
+            part = np.repeat(np.arange(len(parts)), [len(p.at) for p in parts])
+            sizes, starts = size[part], (np.cumsum(size) - size)[part]
+            step = spans(starts, sizes)
+            at = np.repeat(np.concatenate([p.at for p in parts]), sizes)
+            keys = np.concatenate([kept, at]) * int(size.max())
+            keys[len(kept) :] += step - np.repeat(starts, sizes)
+            order = np.argsort(keys, kind="stable")
+            source = np.concatenate([kept, at])
+            opcode = np.concatenate([opcode, np.concatenate([k.opcodes for k in layouts])[step]])
+            payloads = np.concatenate([np.array(p.payloads, np.int32) for p in parts])
+            payload = np.concatenate([payload, payloads[step]])
+            wires = wires.with_groups([p.wires for p in parts], np.concatenate([k.arities for k in layouts])[step])
+            counts = np.concatenate([k.angle_counts for k in layouts])
+            angles = angles.with_groups([p.angles for p in parts], counts[step])
+            clbits = clbits.with_groups([], np.zeros(len(step), np.int32))
         turns = np.flatnonzero(_IS_TURN[opcode])
         zero = table.is_constant & (table.num == 0) & (table.offset == 0.0)
-        nothing = turns[zero[angles.data[angles.starts[turns]]]]
-        if len(nothing):
-            stays = np.ones(len(opcode), bool)
-            stays[nothing] = False
-            order = order[stays[order]]
-        none = [(np.zeros(len(p.layout.opcodes), np.int32), np.zeros((len(p.at), 0), np.int32)) for p in parts]
+        stays = np.ones(len(opcode), bool)
+        stays[turns[zero[angles.data[angles.starts[turns]]]]] = False
+        order = order[stays[order]]
+        source = source[order]
         wire_ptr, wire_data = wires.ordered(order)
         angle_ptr, angle_rows = angles.ordered(order)
-        clbit_ptr, clbits = _Groups.of(old.clbit_ptr, old.clbits, kept, none).ordered(order)
-        sizes = [len(p.layout.opcodes) for p in parts]
-        payload = [np.tile(np.array(p.payloads, np.int32), len(p.at)) for p in parts]
-        at = np.concatenate([kept, *[np.repeat(p.at, n) for p, n in zip(parts, sizes, strict=True)]])[order]
+        clbit_ptr, clbit_data = clbits.ordered(order)
         return replace(
             old,
             angles=table,
@@ -181,10 +189,10 @@ class ColumnWriter:
             angle_ptr=angle_ptr,
             angle_rows=angle_rows,
             clbit_ptr=clbit_ptr,
-            clbits=clbits,
-            payload=column(old.payload, payload)[order],
-            condition=old.condition[at],
-            location=old.location[at],
+            clbits=clbit_data,
+            payload=payload[order],
+            condition=old.condition[source],
+            location=old.location[source],
         )
 
 
@@ -196,26 +204,28 @@ class _Groups(NamedTuple):
     counts: np.ndarray
 
     @classmethod
-    def of(
-        cls, ptr: np.ndarray, data: np.ndarray, kept: np.ndarray, parts: Sequence[tuple[np.ndarray, np.ndarray]]
-    ) -> _Groups:
-        """Kept gates of a compressed column, then every part: (entries of every step, table (batch, all entries))."""
-        first = ptr[kept]
-        starts, counts, base = [first], [ptr[kept + 1] - first], len(data)
-        for sizes, table in parts:
-            rows = base + np.arange(len(table), dtype=np.int32)[:, None] * table.shape[1]
-            starts.append((rows + (np.cumsum(sizes, dtype=np.int32) - sizes)).ravel())
-            counts.append(np.tile(sizes, len(table)))
-            base += table.size
-        flat = np.concatenate([data, *[table.ravel() for _, table in parts]]).astype(np.int32, copy=False)
-        return cls(flat, np.concatenate(starts), np.concatenate(counts))
+    def kept(cls, ptr: np.ndarray, data: np.ndarray, rows: np.ndarray) -> _Groups:
+        """These rows of a compressed column."""
+        starts = ptr[rows]
+        return cls(data, starts, ptr[rows + 1] - starts)
+
+    def with_groups(self, tables: Sequence[np.ndarray], counts: np.ndarray) -> _Groups:
+        """More groups of these sizes, whose entries are those of the tables one after the other."""
+        starts = np.cumsum(counts, dtype=np.int32) - counts + len(self.data)
+        return _Groups(
+            np.concatenate([self.data, *[t.ravel() for t in tables]]).astype(np.int32, copy=False),
+            np.concatenate([self.starts, starts]),
+            np.concatenate([self.counts, counts]),
+        )
 
     def ordered(self, order: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(pointers, entries) of the gates in this order."""
+        if not len(self.data):
+            return np.zeros(len(order) + 1, np.int32), self.data
         counts = self.counts[order]
         ptr = np.zeros(len(order) + 1, np.int32)
         np.cumsum(counts, out=ptr[1:])
-        return ptr, self.data[spans(self.starts[order], counts)] if len(self.data) else self.data
+        return ptr, self.data[spans(self.starts[order], counts)]
 
 
 def _composed(form: Row, sources: np.ndarray, table: AngleTable) -> AngleTable:
@@ -238,6 +248,18 @@ def _composed(form: Row, sources: np.ndarray, table: AngleTable) -> AngleTable:
         table.variables[taken],
         sign * table.coeffs[taken],
     )
+
+
+def _weighted_turns(table: AngleTable, weights: np.ndarray) -> Fraction:
+    """The sum of the rational parts of all rows with these weights, in units of pi, exactly."""
+    used = np.flatnonzero((weights != 0) & (table.num != 0))
+    weights, num, den = weights[used] * 4, table.num[used], table.den[used]
+    if (weights == np.round(weights)).all() and (np.abs(weights) * np.abs(num)).sum() < _LARGE:
+        parts = [Fraction(int(weights[den == d] @ num[den == d]), 4 * d) for d in np.unique(den).tolist()]
+    else:
+        entries = zip(weights.tolist(), num.tolist(), den.tolist(), strict=True)
+        parts = [Fraction(weight) * Fraction(n, 4 * d) for weight, n, d in entries]
+    return sum(parts, Fraction(0))
 
 
 def _joined(tables: Sequence[AngleTable]) -> AngleTable:
