@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from math import prod
 from typing import Any
 
@@ -75,7 +75,7 @@ class Pub:
     def to_bytes(self) -> bytes:
         """The JSON text, one key a line."""
         table = {"schema": SCHEMA} | {f.name: getattr(self, f.name) for f in fields(self)}
-        table["calibration"] = asdict(self.calibration)
+        table["calibration"] = {f.name: getattr(self.calibration, f.name) for f in fields(self.calibration)}
         lines = (f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in table.items())
         return ("{\n" + ",\n".join(lines) + "\n}\n").encode()
 
