@@ -196,4 +196,5 @@ class _Fusion:
             wires = np.array([groups[k].wires for k in blocks])
             slots = np.array([self.templates[k][1] for k in blocks], np.int32)
             writer.replace(template, starts[blocks], wires, slots)
+        groups.clear()  # by far the largest part of what is alive here
         return writer.finish()
