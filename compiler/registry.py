@@ -193,5 +193,7 @@ def _target_file(path: Path) -> Target:
         raise InputError.of("T0005", f"{path} is not TOML: {fault}") from None
     backend = table.get("backend")
     if not isinstance(backend, str):
-        raise InputError.of("T0005", f"{path} does not say its backend", help='add a line: backend = "qiskit", "nir" or "sfq"')
+        raise InputError.of(
+            "T0005", f"{path} does not say its backend", help='add a line: backend = "qiskit", "nir" or "sfq"'
+        )
     return BACKENDS.load(backend)().target_from(table, path)
