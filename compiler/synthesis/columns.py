@@ -146,7 +146,7 @@ class ColumnWriter:
     def _assembled(self) -> Circuit:
         """Kept and new gates in order, without turns by nothing."""
         old, parts, table = self.circuit, self._parts, self._table()
-        kept = np.flatnonzero(~self.removed)
+        kept = np.flatnonzero(~self.removed).astype(np.int32)
         opcode, payload = old.opcode[kept], old.payload[kept]
         wires = _Groups.kept(old.wire_ptr, old.wires, kept)
         angles = _Groups.kept(old.angle_ptr, old.angle_rows, kept)
@@ -159,10 +159,11 @@ class ColumnWriter:
             part = np.repeat(np.arange(len(parts)), [len(p.at) for p in parts])
             sizes, starts = size[part], (np.cumsum(size) - size)[part]
             step = spans(starts, sizes)
-            at = np.repeat(np.concatenate([p.at for p in parts]), sizes)
-            keys = np.concatenate([kept, at]) * int(size.max())
+            at = np.repeat(np.concatenate([p.at for p in parts]).astype(np.int32), sizes)
+            keys = np.concatenate([kept, at]).astype(np.int64) * int(size.max())
             keys[len(kept) :] += step - np.repeat(starts, sizes)
-            order = np.argsort(keys, kind="stable")
+            order = np.argsort(keys, kind="stable").astype(np.int32)
+            del keys
             source = np.concatenate([kept, at])
             opcode = np.concatenate([opcode, np.concatenate([k.opcodes for k in layouts])[step]])
             payloads = np.concatenate([np.array(p.payloads, np.int32) for p in parts])
@@ -170,7 +171,7 @@ class ColumnWriter:
             wires = wires.with_groups([p.wires for p in parts], np.concatenate([k.arities for k in layouts])[step])
             counts = np.concatenate([k.angle_counts for k in layouts])
             angles = angles.with_groups([p.angles for p in parts], counts[step])
-            clbits = clbits.with_groups([], np.zeros(len(step), np.int32))
+            clbits = clbits.with_groups([], np.zeros(len(step), np.int32)) if len(clbits.data) else clbits
         turns = np.flatnonzero(_IS_TURN[opcode])
         zero = table.is_constant & (table.num == 0) & (table.offset == 0.0)
         stays = np.ones(len(opcode), bool)
