@@ -58,7 +58,7 @@ SYNTHESIS = {OpType.CX, OpType.Rz, OpType.Rx, OpType.Ry, OpType.H, OpType.S, OpT
 
 T = TypeVar("T")
 
-LIMIT = 60.0
+LIMIT = 20.0
 """Seconds that a peer may take; Qiskit then gets numbers for the symbols, and a preset of tket is left out."""
 
 
