@@ -14,7 +14,6 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import cache
 from itertools import chain
 from typing import ClassVar
 
@@ -27,11 +26,9 @@ from ...ir.conditions import bits_of
 from ...ir.gates import GATES, OPCODES
 from ..synthesis.memory import collector_paused
 from .base import Context, Contract, Pass
-from .gate_families import Family, Member, exchangeable, families
+from .gate_families import Family, Member
+from .gate_kinds import LETTERS, OWN_LETTER, Kind, kinds_of_gates
 
-_LETTERS = {"X": 1, "Y": 2, "Z": 3}
-_OWN_LETTER = 4
-"""Where a gate has no Pauli letter on a wire, its class number plus this stands for one: it commutes with nothing."""
 _LOOK_BELOW = 4
 _MOST_SWEEPS = 10
 _PAULI, _ID, _MEASURE = OPCODES["pauli"], OPCODES["id"], OPCODES["measure"]
@@ -88,45 +85,6 @@ def cancel(circuit: Circuit, tolerance: float = 0.0) -> Circuit:
     return circuit
 
 
-class _Classes:
-    """Numbers for kinds of gates that may meet: a family, or a gate with its inverse."""
-
-    def __init__(self) -> None:
-        self.families: list[Family | None] = [replace(f, members=dict(f.members)) for f in families()]
-        self._numbers: dict[object, int] = {f.axes: k for k, f in enumerate(families()) if f.rotation}
-        self._members = {op: k for k, f in enumerate(families()) for op in f.members}
-
-    def copy(self) -> _Classes:
-        """Classes that may grow without a change of these."""
-        out = _Classes.__new__(_Classes)
-        out.families = [f and replace(f, members=dict(f.members)) for f in self.families]
-        out._numbers, out._members = dict(self._numbers), self._members
-        return out
-
-    def of_opcode(self, opcode: int) -> int:
-        if opcode in self._members:
-            return self._members[opcode]
-        inverse = GATES[opcode].inverse
-        return self._number(min(opcode, OPCODES[inverse] if inverse else opcode), None)
-
-    def of_pauli(self, letters: str) -> int:
-        member = Member(_PAULI, Fraction(0), Fraction(0), Fraction(0))
-        number = self._number(letters, Family(_PAULI, letters, Fraction(4), Fraction(2), True))
-        family = self.families[number]
-        assert family is not None
-        family.members.setdefault(_PAULI, member)
-        return number
-
-    def conditioned(self, number: int, key: tuple) -> int:
-        return self._number((number, key), self.families[number])
-
-    def _number(self, key: object, family: Family | None) -> int:
-        number = self._numbers.setdefault(key, len(self.families))
-        if number == len(self.families):
-            self.families.append(family)
-        return number
-
-
 @dataclass(slots=True, eq=False)
 class _Group:
     """Gates of one wire that share a letter there. `total` is the sum of their row numbers: of one gate, its own.
@@ -141,27 +99,12 @@ class _Group:
     latest: int = -1
 
 
-@dataclass(frozen=True, slots=True)
-class _Kind:
-    """What the sweep asks about a gate.
-
-    letters: one a wire. exchange: groups of wires that may be exchanged. turning: whether two of them add their angles.
-    product: whether it is a rotation about a product of two or more Pauli letters.
-    """
-
-    number: int
-    letters: tuple[int, ...]
-    exchange: tuple[tuple[int, ...], ...]
-    turning: bool
-    product: bool
-
-
 @dataclass(slots=True)
 class _Hidden:
     """A Pauli rotation on top of something that it could not look below, with the groups that it is in."""
 
     row: int
-    kind: _Kind
+    kind: Kind
     wires: tuple[int, ...]
     groups: list[_Group]
 
@@ -173,24 +116,6 @@ class _Joined:
     opcode: int
     angle: int
     factor: Row
-
-
-def _kind_of(opcode: int, classes: _Classes) -> _Kind | None:
-    gate = GATES[opcode]
-    if gate.matrix is None or opcode == _ID:
-        return None
-    number = classes.of_opcode(opcode)
-    letters = tuple(_LETTERS.get(a, _OWN_LETTER + number) for a in gate.axes)
-    family = classes.families[number]
-    product = family is not None and family.rotation and len(letters) > 1
-    return _Kind(number, letters, exchangeable(opcode), gate.additive, product)
-
-
-@cache
-def _table() -> tuple[_Classes, tuple[_Kind | None, ...]]:
-    """The classes of the gate table, to be copied, and the kind of every gate."""
-    classes = _Classes()
-    return classes, tuple(_kind_of(opcode, classes) for opcode in range(len(GATES)))
 
 
 class _Sweep:
@@ -206,9 +131,9 @@ class _Sweep:
         self.stacks: list[list[_Group]] = [[] for _ in range(circuit.num_qubits)]
         self.latest: dict[tuple[int, ...], int] = {}
         self.next_group = 0
-        classes, self.kinds = _table()
+        classes, self.kinds = kinds_of_gates()
         self.classes = classes.copy()
-        self.pauli_kinds: dict[str, _Kind] = {}
+        self.pauli_kinds: dict[str, Kind] = {}
         self.versions = [0] * circuit.num_clbits
         self.rows = circuit.angles.rows()
         self.row_index: dict[Row, int] = {}
@@ -270,27 +195,27 @@ class _Sweep:
         if self.opcodes[k] == _MEASURE:
             self.versions[self.circuit.clbits[self.circuit.clbit_ptr[k]]] += 1
 
-    def _conditioned(self, kind: _Kind, condition: int) -> _Kind:
+    def _conditioned(self, kind: Kind, condition: int) -> Kind:
         expression = self.circuit.conditions[condition]
         key = (expression, tuple(self.versions[b] for b in bits_of(expression)))
         number = self.classes.conditioned(kind.number, key)
-        letters = tuple(at if at < _OWN_LETTER else _OWN_LETTER + number for at in kind.letters)
+        letters = tuple(at if at < OWN_LETTER else OWN_LETTER + number for at in kind.letters)
         return replace(kind, number=number, letters=letters)
 
-    def _pauli(self, k: int) -> tuple[_Kind, tuple[int, ...]]:
+    def _pauli(self, k: int) -> tuple[Kind, tuple[int, ...]]:
         """The rotation without its identity letters, the letters in alphabetical order."""
         payload = self.circuit.payloads[self.circuit.payload[k]]
         pairs = sorted((p, w) for p, w in zip(payload, self.wires[k], strict=True) if p != "I")
         letters = "".join(p for p, _ in pairs)
         if letters not in self.pauli_kinds:
-            numbers = tuple(_LETTERS[p] for p in letters)
-            runs = [tuple(i for i, p in enumerate(letters) if p == letter) for letter in _LETTERS]
+            numbers = tuple(LETTERS[p] for p in letters)
+            runs = [tuple(i for i, p in enumerate(letters) if p == letter) for letter in LETTERS]
             exchange = tuple(run for run in runs if len(run) > 1)
             number = self.classes.of_pauli(letters)
-            self.pauli_kinds[letters] = _Kind(number, numbers, exchange, True, len(letters) > 1)
+            self.pauli_kinds[letters] = Kind(number, numbers, exchange, True, len(letters) > 1)
         return self.pauli_kinds[letters], tuple(w for _, w in pairs)
 
-    def _take(self, k: int, kind: _Kind, wires: tuple[int, ...]) -> None:
+    def _take(self, k: int, kind: Kind, wires: tuple[int, ...]) -> None:
         """Add a gate: it vanishes, joins an earlier one, or goes on the stacks of its wires."""
         if kind.turning and self.near_full_turn[self.angles[k][0]] and self._vanishes(k, kind):
             return
@@ -310,7 +235,7 @@ class _Sweep:
             return
         self._place(k, kind, wires)
 
-    def _take_alone(self, k: int, kind: _Kind, wires: tuple[int, ...]) -> None:
+    def _take_alone(self, k: int, kind: Kind, wires: tuple[int, ...]) -> None:
         """`_take` for an unconditioned gate on one wire: its group knows the gate that it may join."""
         if kind.turning and self.near_full_turn[self.angles[k][0]] and self._vanishes(k, kind):
             return
@@ -319,7 +244,7 @@ class _Sweep:
             group = stack[-1]
             if group.latest >= 0 and self._join(group.latest, k, kind, None, [group], wires):
                 return
-            if letter < _OWN_LETTER:
+            if letter < OWN_LETTER:
                 group.count += 1
                 group.total += k
                 group.latest = k
@@ -327,7 +252,7 @@ class _Sweep:
         self.next_group += 1
         stack.append(_Group(letter, self.next_group, 1, k, k))
 
-    def _key(self, kind: _Kind, groups: list[_Group]) -> tuple[int, ...]:
+    def _key(self, kind: Kind, groups: list[_Group]) -> tuple[int, ...]:
         if not kind.exchange:
             return (kind.number, *[g.number for g in groups])
         numbers = [g.number for g in groups]
@@ -337,11 +262,11 @@ class _Sweep:
                 numbers[p] = number
         return (kind.number, *numbers)
 
-    def _place(self, k: int, kind: _Kind, wires: tuple[int, ...]) -> None:
+    def _place(self, k: int, kind: Kind, wires: tuple[int, ...]) -> None:
         groups: list[_Group] = []
         for wire, letter in zip(wires, kind.letters, strict=True):
             stack = self.stacks[wire]
-            if stack and stack[-1].letter == letter and letter < _OWN_LETTER:
+            if stack and stack[-1].letter == letter and letter < OWN_LETTER:
                 group = stack[-1]
                 group.count += 1
                 group.total += k
@@ -353,7 +278,7 @@ class _Sweep:
         self.latest[self._key(kind, groups)] = k
 
     def _join(
-        self, other: int, k: int, kind: _Kind, key: tuple[int, ...] | None, groups: list[_Group], wires: tuple[int, ...]
+        self, other: int, k: int, kind: Kind, key: tuple[int, ...] | None, groups: list[_Group], wires: tuple[int, ...]
     ) -> bool:
         """Join gate k into the earlier gate `other` where that is possible. key: None for gates that groups know."""
         joined = self._combine(other, k, kind.number)
@@ -388,7 +313,7 @@ class _Sweep:
                 self._uncover(self.hiding.pop(group.number))
 
     def _look_below(
-        self, kind: _Kind, stacks: list[list[_Group]], tops: list[int]
+        self, kind: Kind, stacks: list[list[_Group]], tops: list[int]
     ) -> tuple[int, tuple[int, ...], list[_Group], list[int]]:
         """Look for a rotation about the same product from positions `tops` of the stacks downwards.
 
@@ -410,7 +335,7 @@ class _Sweep:
             above.append(groups[0].total)
         return -1, (), groups, above
 
-    def _join_below(self, k: int, kind: _Kind, wires: tuple[int, ...]) -> bool:
+    def _join_below(self, k: int, kind: Kind, wires: tuple[int, ...]) -> bool:
         """Join a Pauli rotation into an earlier one below the top; where something hides it, remember what."""
         stacks = [self.stacks[w] for w in wires]
         other, key, groups, above = self._look_below(kind, stacks, [len(stack) - 1 for stack in stacks])
@@ -450,7 +375,7 @@ class _Sweep:
         self,
         other: int,
         k: int,
-        kind: _Kind,
+        kind: Kind,
         key: tuple[int, ...],
         groups: list[_Group],
         wires: tuple[int, ...],
@@ -471,7 +396,7 @@ class _Sweep:
 
     # What two gates make together
 
-    def _vanishes(self, k: int, kind: _Kind) -> bool:
+    def _vanishes(self, k: int, kind: Kind) -> bool:
         family = self.classes.families[kind.number]
         assert family is not None
         joined = self._turn(family, [(self.opcodes[k], self.angles[k][0])])

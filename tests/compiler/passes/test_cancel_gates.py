@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from qiskit.quantum_info import Operator
-from qsc.compiler.passes import cancel_gates
 from qsc.compiler.passes.base import Context
 from qsc.compiler.passes.cancel_gates import CancelGates, cancel
 from qsc.compiler.passes.gate_families import exchangeable, families
-from qsc.ir import Circuit, Module, verify
+from qsc.compiler.passes.gate_kinds import LETTERS, kinds_of_gates
+from qsc.ir import Module, verify
 from qsc.ir.gates import GATES, OPCODES
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -224,33 +224,13 @@ def test_exchangeable_operands():
     assert all((g.name in found) == g.symmetric for g in GATES if g.qubits == 2)
 
 
-def test_long_wires_take_linear_time(write_circuit):
-    """Gates that commute along one wire, undone in the same order: no scan over the wire."""
-    import time
-
-    def seconds(pairs: int) -> float:
-        from qsc.ir import CircuitEditor
-
-        editor = CircuitEditor("c", pairs + 1)
-        for _ in range(2):
-            for k in range(pairs):
-                editor.add("cx", [0, k + 1])
-        circuit: Circuit = editor.circuit()
-        start = time.perf_counter()
-        assert len(cancel(circuit)) == 0
-        return time.perf_counter() - start
-
-    few = min(seconds(2000) for _ in range(3))
-    assert seconds(20000) < 40 * few
-
-
 def test_unconditioned_gates_that_share_a_letter_on_one_wire_are_of_one_class() -> None:
     """Groups of gates rest on this: they keep the last gate on their wire alone whatever its kind."""
     found: dict[int, set[int]] = {}
-    classes, kinds = cancel_gates._table()
+    classes, kinds = kinds_of_gates()
     for kind in kinds:
         if kind is not None and len(kind.letters) == 1:
             found.setdefault(kind.letters[0], set()).add(kind.number)
-    for letter, number in cancel_gates._LETTERS.items():
+    for letter, number in LETTERS.items():
         found[number].add(classes.of_pauli(letter))
     assert all(len(numbers) == 1 for numbers in found.values())
