@@ -80,6 +80,10 @@ def _placed(fault: InputError, path: Path) -> InputError:
 
 def _qasm(path: Path, data: bytes, _: str | None) -> tuple[Circuit, Bits]:
     text = _decoded(path, data)
+    if not text.strip():
+        raise InputError.of(
+            "P0001", "the file is empty", Location(str(path)), help="write a circuit in OpenQASM 2 or 3"
+        )
     header = _HEADER.match(text)
     version = int(header[1]) if header else 3
     if version not in (2, 3):
@@ -110,6 +114,10 @@ def _qasm3(source: Source) -> QiskitCircuit:
         raise _syntax(source, fault.message, _PLACE_3) from None
     except parser.QASM3ParsingError as fault:
         raise _syntax(source, _stopped(fault), _PLACE_LEXER) from None
+    except Exception as fault:  # noqa: BLE001 - the importer fails anywhere on what it does not know, as `q[i + 1]`
+        message = f"Qiskit's importer of OpenQASM 3 does not take this program: {fault}"
+        help = "it knows no arithmetic in indices: write loops out, or save the circuit as QPY"
+        raise InputError.of("P0001", message, Location(str(source.place(1)[0])), help=help) from None
 
 
 def _stopped(fault: Exception) -> str:

@@ -175,6 +175,8 @@ BROKEN = [
     ("name3.qasm", 'OPENQASM 3.0;\ninclude "stdgates.inc";\nqubit[2] q;\n  foo q[0];\n', "P0001", (4, 3)),
     ("name2.qasm", 'OPENQASM 2.0;\ninclude "qelib1.inc";\nqreg q[2];\n  foo q[0];\n', "P0001", (4, 3)),
     ("version.qasm", "OPENQASM 4.0;\n", "P0001", (0, 0)),
+    ("empty.qasm", " \n", "P0001", (0, 0)),
+    ("sums.qasm", "OPENQASM 3.0;\nqubit[3] q;\nfor int i in [0:1] { barrier q[i + 1]; }\n", "P0001", (0, 0)),
     ("text.qasm", b"OPENQASM 3.0;\n\xff", "P0006", (2, 0)),
     ("cut.qpy", b"QISKIT\x0d\x01\x02", "M0007", (0, 0)),
     ("no.qpy", b"hello", "M0007", (0, 0)),
