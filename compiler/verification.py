@@ -74,7 +74,8 @@ class Verification:
 
 
 _HELP = {
-    True: "give inputs on which the outputs differ: --calibration X.npz, or example_input in the model file",
+    True: "give inputs on which the outputs differ (--calibration X.npz, or example_input in the model file); "
+    "--no-verify where the model gives the same for all",
     False: "compile with --verify-each to find the pass that changed the result",
 }
 
