@@ -173,7 +173,8 @@ def find_target(name: str) -> Target:
                 return target
     if name not in TARGETS.entries:
         known = [*TARGETS.entries, *(prefix + "..." for prefix in FAMILIES)]
-        near = [*TARGETS.entries, "fake_torino", "fake_sherbrooke", "fake_fez", "fake_marrakesh", "line:8", "grid:4x4"]
+        near = [*TARGETS.entries, "fake_torino", "fake_sherbrooke", "fake_fez", "fake_marrakesh"]
+        near += [example for _, summary in FAMILIES.values() for example in summary.partition(": ")[2].split(", ")]
         raise InputError.of(
             "T0001",
             f"unknown target {name!r}",

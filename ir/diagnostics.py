@@ -139,10 +139,13 @@ class MissingError(QscError):
 
 
 def nearest(name: str, known: Iterable[str], count: int = 3) -> list[str]:
-    """The known names most like `name`, best first."""
+    """The known names that start with `name`, and those most like it, best first."""
     import difflib
 
-    return difflib.get_close_matches(name, sorted(known), n=count, cutoff=0.5)
+    known = sorted(known)
+    longer = [entry for entry in known if name and entry.startswith(name)]
+    close = difflib.get_close_matches(name, known, n=count, cutoff=0.5)
+    return list(dict.fromkeys([*longer, *close]))[:count]
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
