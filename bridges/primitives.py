@@ -14,7 +14,7 @@ from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit.primitives.containers.observables_array import ObservablesArray
 from qiskit.primitives.containers.sampler_pub import SamplerPub
 from qiskit.providers import BackendV2
-from qiskit.quantum_info import SparsePauliOp
+from qiskit.quantum_info import SparseObservable
 
 from ..ir import InputError
 from .settings import PhysicalTerm
@@ -94,12 +94,12 @@ def hardware_of(primitive: Primitive) -> BackendV2 | None:
 
 def observables_array(observables: Sequence[Sequence[PhysicalTerm]], qubits: int) -> ObservablesArray:
     """Observables without their identity part, which needs no measurement; an empty one as 0 * Z."""
-    return ObservablesArray([_operator(terms, qubits) for terms in observables])
-
-
-def _operator(terms: Sequence[PhysicalTerm], qubits: int) -> SparsePauliOp:
-    kept = [(letters, list(places), c) for letters, places, c in terms if letters and c] or [("Z", [0], 0.0)]
-    return SparsePauliOp.from_sparse_list(kept, qubits)
+    made = np.empty(len(observables), dtype=object)
+    for k, terms in enumerate(observables):
+        kept = [(letters, list(places), c) for letters, places, c in terms if letters and c]
+        made[k] = SparseObservable.from_sparse_list(kept or [("Z", [0], 0.0)], qubits)
+    # Not validated, which would refuse a sum that is zero.
+    return ObservablesArray(made, num_qubits=qubits, validate=False)
 
 
 def estimator_pubs(

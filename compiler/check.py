@@ -178,7 +178,8 @@ def _launch_case(bundle: Bundle, launch: Launch, target: Target) -> Case:
 def _limit_findings(bundle: Bundle, launch: Launch, target: Target) -> Iterator[Finding]:
     """Ops that the target does not run, and its limits: a limit `bias` holds for the costs `bias` and `bias_...`."""
     backend = registry.find_backend(target.backend)
-    for node in launch.body.nodes:
+    whole = [node for node in bundle.program.nodes() if node.op is launch]
+    for node in whole if backend.whole_region else launch.body.nodes:
         reason = backend.unsupported(node, bundle.program, target)
         if reason is not None:
             yield Finding("operation", reason)

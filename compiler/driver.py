@@ -28,7 +28,7 @@ from .bundle import GOLDEN, PROGRAM, SOURCE, WEIGHTS, Bundle
 from .environment import naming_extras
 from .inputs import as_array, check_arrays, read_arrays
 from .manager import InternalError, Stage, Watch, run_passes, size_of
-from .passes.base import Context, Contract, Pass, Remark
+from .passes.base import EFFORTS, Context, Contract, Pass, Remark
 from .passes.partition import HOST_NOTE
 from .verification import verify_bundle
 
@@ -64,6 +64,21 @@ class Options:
     max_error: float = 0.0
     effort: str = "default"
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        """InputError O0002 for a value that no option takes."""
+        for option, value, good, known in (
+            ("max_error", self.max_error, _is_size(self.max_error), "a finite number, 0 or more"),
+            ("seed", self.seed, isinstance(self.seed, int) and self.seed >= 0, "a whole number, 0 or more"),
+            ("effort", self.effort, self.effort in EFFORTS, ", ".join(EFFORTS)),
+            ("weights", self.weights, self.weights in ("bake", "keep"), "bake or keep"),
+        ):
+            if not good:
+                raise InputError.of("O0002", f"option {option} is {value!r}", help=f"it takes {known}")
+
+
+def _is_size(value: object) -> bool:
+    return isinstance(value, int | float) and 0 <= value < float("inf")
 
 
 def compile_model(source: Any, options: Options, *, example_input: Any = None, watch: Watch | None = None) -> Bundle:

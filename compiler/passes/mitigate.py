@@ -42,6 +42,13 @@ class Mitigate(Pass):
         if scales == (1,) and not (self.twirl or self.correct_readout or self.dd):
             return module
 
+        if not any(type(node.op) is Expectation for node in module.nodes()):
+            raise InputError.of(
+                "O0002",
+                "mitigate is for expectation values, and the model reads none",
+                help="read observables, as Z0*Z1, or leave the options of mitigate out",
+            )
+
         def change(graph: Graph) -> Graph:
             taken = {v.name for v in graph.inputs} | {v.name for n in graph.nodes for v in n.results}
             nodes: list[Node] = []

@@ -290,3 +290,9 @@ def test_a_target_file_that_is_gone_is_named(workplace):
     with pytest.raises(InputError, match=r"FILE\.toml"):
         check_bundle(bundle, "b")
     assert check_bundle(bundle, "b", str(workplace / "mine.toml")).passed
+
+
+def test_a_graph_that_holds_its_states_is_legal(tmp_path):
+    model = Path(__file__).parents[2] / "examples" / "digits_snn" / "model.py"
+    qsc.compile(model, target="nir", verify=False).save(tmp_path / "snn")
+    assert run(["check", str(tmp_path / "snn")]) == 0

@@ -191,3 +191,11 @@ def test_a_circuit_too_wide_to_simulate_compiles_without_verification():
     assert bundle.costs["two_qubit_gates"] > 0
     with pytest.raises(qsc.QscError, match="R0005"):
         bundle.verify()
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"max_error": float("nan")}, {"max_error": -1.0}, {"seed": -1}, {"effort": "mx"}, {"weights": "foo"}]
+)
+def test_values_that_no_option_takes(wrong):
+    with pytest.raises(qsc.QscError, match=f"option {next(iter(wrong))} is"):
+        qsc.compile(torch.nn.Linear(2, 2), "host", example_input=torch.ones(1, 2), **wrong)

@@ -33,6 +33,13 @@ def test_an_estimator_gives_our_values_from_one_pub(lab, circuit):
     assert np.abs(submit(files, inputs, StatevectorEstimator()) - job.run(VALUES)).max() < 1e-9
 
 
+def test_an_observable_that_is_zero_is_zero(lab, circuit):
+    job = lab.job(circuit, Expectation(circuit.name, (PauliSum.parse("Z0"), PauliSum(()))), "line:4")
+    found = submit(job.emission.files, job.split(VALUES), StatevectorEstimator())
+    assert np.abs(found - job.run(VALUES)).max() < 1e-9
+    assert not found[:, 1].any()
+
+
 def test_a_sampler_gives_frequencies_and_bits(lab, circuit):
     job = lab.job(circuit, Probabilities(circuit.name, (0, 2)), "line:4")
     exact = job.run(VALUES)

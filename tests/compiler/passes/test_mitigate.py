@@ -64,6 +64,12 @@ def test_wrong_options(options):
         Mitigate(**options).run(module_of(circuit().build("net"), [qsc.Z(0)]), Context())
 
 
+def test_a_model_without_expectation_values_is_refused():
+    module = module_of(circuit().build("c"), "probs")
+    with pytest.raises(InputError, match="the model reads none"):
+        Mitigate(zne="1,3").run(module, Context())
+
+
 def test_noise_on_a_device_snapshot_shrinks(model):
     """The device's own noise in exact simulation: each step brings the value nearer, all at once to a hundredth."""
     errors = {}
