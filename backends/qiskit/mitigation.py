@@ -95,9 +95,14 @@ def _undo(out: QuantumCircuit, step: Step, device: SdkTarget) -> None:
         out.append(step)
     elif step.operation.name == "rzz":
         # Devices take angles in [0, pi/2] only, so that the sign is turned by a pair of X.
-        out.append(XGate(), step.qubits[:1])
+        _pauli(out, "X", step.qubits[0], device)
         out.append(step)
-        out.append(XGate(), step.qubits[:1])
+        _pauli(out, "X", step.qubits[0], device)
+    elif step.operation.name == "iswap":
+        # Z on one qubit turns XX + YY round.
+        _pauli(out, "Z", step.qubits[0], device)
+        out.append(step)
+        _pauli(out, "Z", step.qubits[0], device)
     else:
         opposite = step.operation.inverse()
         places = tuple(out.find_bit(q).index for q in step.qubits)
@@ -177,18 +182,13 @@ def _conjugates(name: str) -> dict[tuple[str, ...], tuple[str, ...]]:
 def padded(circuit: QuantumCircuit, sequence: str, device: SdkTarget) -> QuantumCircuit:
     """Pulses on qubits while they wait, by Qiskit's scheduler and `PadDynamicalDecoupling`."""
     gates, spacing = SEQUENCES[sequence]
-    manager = PassManager(
-        [
-            ALAPScheduleAnalysis(target=device),
-            PadDynamicalDecoupling(target=device, dd_sequence=list(gates), spacing=list(spacing)),
-        ]
-    )
     try:
-        return manager.run(circuit)
+        padding = PadDynamicalDecoupling(target=device, dd_sequence=list(gates), spacing=list(spacing))
+        return PassManager([ALAPScheduleAnalysis(target=device), padding]).run(circuit)
     except TranspilerError as fault:
         raise TargetError.of(
             "T0003",
-            f"decoupling {sequence} needs the durations of the device's gates: {fault.message}",
+            f"decoupling {sequence} needs X and Y of the device and the durations of its gates: {fault.message}",
             help="choose a device snapshot such as fake_torino, or compile without dd",
         ) from fault
 

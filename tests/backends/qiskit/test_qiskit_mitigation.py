@@ -15,7 +15,7 @@ from qsc.backends.qiskit import routing
 from qsc.backends.qiskit.compact import compact
 from qsc.backends.qiskit.devices import find
 from qsc.backends.qiskit.mitigation import folded, padded, twirled, variants
-from qsc.ir import PauliSum
+from qsc.ir import PauliSum, TargetError
 from qsc.ir.ops import Expectation, MitigatedExpectation
 
 DEVICES = ("fake_nairobi", "fake_torino", "fake_sherbrooke")
@@ -59,6 +59,23 @@ def test_folds_have_as_many_gates_as_they_say(lab, folding):
     for scale in (1, 3, 5):
         longer = folded(circuit, scale, folding, target)
         assert longer.count_ops()["cz"] == scale * circuit.count_ops()["cz"]
+
+
+@pytest.mark.parametrize("device", ["rigetti_ankaa_84", "iqm_crystal_5", "ionq_forte_36", "quantinuum_h2_56"])
+@pytest.mark.parametrize("folding", ["global", "local"])
+def test_folds_are_in_the_gates_of_every_vendor(lab, device, folding):
+    circuit, target = routed(lab, 2, device)
+    qubits = routing.active_qubits(circuit)
+    longer = folded(circuit, 3, folding, target)
+    assert routing.legal(longer, target)
+    assert matrix(longer, qubits).equiv(matrix(circuit, qubits), atol=1e-12)
+
+
+@pytest.mark.parametrize("device", ["rigetti_ankaa_84", "iqm_crystal_5", "line:4"])
+def test_decoupling_says_what_a_device_lacks(lab, device):
+    circuit, target = routed(lab, 2, device)
+    with pytest.raises(TargetError, match="decoupling XX needs"):
+        padded(circuit, "XX", target)
 
 
 class Given:
