@@ -31,6 +31,7 @@ class Angles:
 
     def index(self, angle: Any, gate: str) -> int:
         """The row number of a gate's angle; `gate` names the gate in messages."""
+        angle = _number_if_bound(angle)
         found = self._index.get(angle)
         if found is None:
             found = self._index[angle] = self.table.add(self.row(angle, gate))
@@ -38,6 +39,7 @@ class Angles:
 
     def row(self, angle: Any, gate: str) -> Row:
         """The row of a number or an affine expression. UnconvertibleError for any other expression."""
+        angle = _number_if_bound(angle)
         if not isinstance(angle, ParameterExpression):
             return _constant(float(angle), gate)
         row = self.rows.get(angle)
@@ -62,6 +64,11 @@ class Angles:
         if row is None:
             raise unconvertible(f"the parameter {parameter.name} of the gate {gate} is not one of the circuit's inputs")
         return row
+
+
+def _number_if_bound(angle: Any) -> Any:
+    """The value of an expression without parameters, of which Qiskit has no hash where it is negative."""
+    return angle.numeric() if isinstance(angle, ParameterExpression) and not angle.parameters else angle
 
 
 def _constant(number: float, gate: str) -> Row:

@@ -81,6 +81,14 @@ def test_gates_with_many_controls_use_the_qubits_beside_them(controls):
     assert counts[0]["cx"] <= counts[1]["cx"]
 
 
+@pytest.mark.parametrize("value", [-2.0, -1.5, 0.5])
+def test_expressions_whose_parameters_are_bound_are_numbers(value):
+    angle = Parameter("t")
+    circuit = QuantumCircuit(1, global_phase=(angle * 1.0).assign(angle, value))
+    circuit.rx((angle + 1).assign(angle, value), 0)
+    assert Operator(to_qiskit(from_qiskit(circuit)).circuit).equiv(Operator(circuit.assign_parameters({})))
+
+
 T = Parameter("t")
 GATES = [
     *(std.get_standard_gate_name_mapping()[name] for name in std.get_standard_gate_name_mapping()),
