@@ -31,7 +31,7 @@ class Angles:
 
     def index(self, angle: Any, gate: str) -> int:
         """The row number of a gate's angle; `gate` names the gate in messages."""
-        angle = _number_if_bound(angle)
+        angle = _number_if_constant(angle)
         found = self._index.get(angle)
         if found is None:
             found = self._index[angle] = self.table.add(self.row(angle, gate))
@@ -39,7 +39,7 @@ class Angles:
 
     def row(self, angle: Any, gate: str) -> Row:
         """The row of a number or an affine expression. UnconvertibleError for any other expression."""
-        angle = _number_if_bound(angle)
+        angle = _number_if_constant(angle)
         if not isinstance(angle, ParameterExpression):
             return _constant(float(angle), gate)
         row = self.rows.get(angle)
@@ -66,9 +66,14 @@ class Angles:
         return row
 
 
-def _number_if_bound(angle: Any) -> Any:
-    """The value of an expression without parameters, of which Qiskit has no hash where it is negative."""
-    return angle.numeric() if isinstance(angle, ParameterExpression) and not angle.parameters else angle
+def _number_if_constant(angle: Any) -> Any:
+    """The value of an expression whose parameters are bound or cancel, as in x - x - 2; else the angle itself."""
+    try:
+        hash(angle)
+    except OverflowError:
+        # Qiskit has no hash of an expression that is a negative number.
+        return angle.simplify().numeric()
+    return angle
 
 
 def _constant(number: float, gate: str) -> Row:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -113,7 +114,7 @@ class Bundle:
         Raises InputError where the inputs do not fit, MissingError where the backend's SDK or program is not there.
         """
         arrays = check_arrays(inputs, self.program.graph.inputs)
-        self._check_options(shots, noise, importer, backend)
+        self._check_options(shots, noise, seed, importer, backend)
         with naming_extras():
             return self._run(arrays, RunOptions(shots, noise, seed, importer, backend, target_error), precision)
 
@@ -165,7 +166,9 @@ class Bundle:
 
     # How it runs
 
-    def _check_options(self, shots: int | None, noise: bool, importer: str | None, backend: Any = None) -> None:
+    def _check_options(
+        self, shots: int | None, noise: bool, seed: int, importer: str | None, backend: Any = None
+    ) -> None:
         """InputError where an option asks for something that this model does not have."""
         if shots is not None and (not isinstance(shots, int) or shots < 1):
             raise InputError.of(
@@ -173,6 +176,8 @@ class Bundle:
             )
         launches = self.launches()
         measured = any(isinstance(n.op, Readout) for launch in launches for n in launch.body.walk())
+        if not isinstance(seed, Integral) or seed < 0:
+            raise InputError.of("R0001", f"seed is {seed!r}", help="a whole number, 0 or more")
         if (shots is not None or noise or backend is not None) and not measured:
             raise InputError.of("R0001", "shots and noise are for circuits on a device; this model has none there")
         others = sorted({self.backend_of(n).name for n in launches} - {"qiskit"}) if backend is not None else []

@@ -7,6 +7,7 @@ import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import metadata
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,7 @@ class Options:
         """InputError O0002 for a value that no option takes."""
         for option, value, good, known in (
             ("max_error", self.max_error, _is_size(self.max_error), "a finite number, 0 or more"),
-            ("seed", self.seed, isinstance(self.seed, int) and self.seed >= 0, "a whole number, 0 or more"),
+            ("seed", self.seed, isinstance(self.seed, Integral) and self.seed >= 0, "a whole number, 0 or more"),
             ("effort", self.effort, self.effort in EFFORTS, ", ".join(EFFORTS)),
             ("weights", self.weights, self.weights in ("bake", "keep"), "bake or keep"),
         ):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import isfinite
 
 PauliTerm = tuple[tuple[str, int], ...]
 """((letter, qubit), ...) sorted by qubit; the empty term is the identity."""
@@ -43,6 +44,8 @@ class PauliSum:
             if match is None or (at and not match[1]):
                 raise ValueError(f"not a Pauli sum at character {at + 1} of {text!r}")
             sign = -1.0 if match[1] == "-" else 1.0
+            if match[2] and not isfinite(float(match[2])):
+                raise ValueError(f"{match[2]} is not a finite number in {text!r}")
             factors = tuple((m[1], int(m[2])) for m in _FACTOR.finditer(match[3] or match[4] or ""))
             terms.append((factors, sign * float(match[2] or 1.0)))
             at = match.end()

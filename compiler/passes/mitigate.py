@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from ...ir import Graph, InputError, Module, Node, Value
-from ...ir.ops import Expectation, Extrapolate, MitigatedExpectation, Reshape
+from ...ir.ops import Expectation, Extrapolate, MitigatedExpectation, Probabilities, Reshape, Samples
 from ...ir.ops.mitigation import DECOUPLINGS, EXTRAPOLATIONS, FOLDINGS
 from .base import Context, Contract, Pass
 from .rewrites import fresh_name, map_graphs
@@ -42,13 +42,6 @@ class Mitigate(Pass):
         if scales == (1,) and not (self.twirl or self.correct_readout or self.dd):
             return module
 
-        if not any(type(node.op) is Expectation for node in module.nodes()):
-            raise InputError.of(
-                "O0002",
-                "mitigate is for expectation values, and the model reads none",
-                help="read observables, as Z0*Z1, or leave the options of mitigate out",
-            )
-
         def change(graph: Graph) -> Graph:
             taken = {v.name for v in graph.inputs} | {v.name for n in graph.nodes for v in n.results}
             nodes: list[Node] = []
@@ -81,6 +74,10 @@ class Mitigate(Pass):
         self, node: Node, scales: tuple[int, ...], module: Module, context: Context, taken: set[str]
     ) -> list[Node]:
         op = node.op
+        if isinstance(op, Probabilities | Samples):
+            kind = type(op).__name__.lower()
+            message = f"circuit {op.circuit}: its {kind} are read as before, only expectation values are mitigated"
+            context.remark(self, message, node.location)
         if type(op) is not Expectation:
             return [node]
         if module.circuits[op.circuit].has_measurement:

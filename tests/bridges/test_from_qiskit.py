@@ -89,6 +89,16 @@ def test_expressions_whose_parameters_are_bound_are_numbers(value):
     assert Operator(to_qiskit(from_qiskit(circuit)).circuit).equiv(Operator(circuit.assign_parameters({})))
 
 
+@pytest.mark.parametrize("value", [-2.0, -1.5, 0.5])
+def test_expressions_whose_parameters_cancel_are_numbers(value):
+    angle = Parameter("t")
+    circuit, plain = QuantumCircuit(1, global_phase=angle - angle + value), QuantumCircuit(1, global_phase=value)
+    circuit.rx(angle - angle + value, 0)
+    plain.rx(value, 0)
+    made = to_qiskit(from_qiskit(circuit)).circuit
+    assert Operator(made.assign_parameters(dict.fromkeys(made.parameters, 0.7))) == Operator(plain)
+
+
 T = Parameter("t")
 GATES = [
     *(std.get_standard_gate_name_mapping()[name] for name in std.get_standard_gate_name_mapping()),

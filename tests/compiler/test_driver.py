@@ -199,3 +199,10 @@ def test_a_circuit_too_wide_to_simulate_compiles_without_verification():
 def test_values_that_no_option_takes(wrong):
     with pytest.raises(qsc.QscError, match=f"option {next(iter(wrong))} is"):
         qsc.compile(torch.nn.Linear(2, 2), "host", example_input=torch.ones(1, 2), **wrong)
+
+
+@pytest.mark.parametrize("seed", [-1, "a"])
+def test_seeds_that_no_run_takes(seed):
+    bundle = qsc.compile(torch.nn.Linear(2, 2), "host", example_input=torch.eye(2))
+    with pytest.raises(qsc.QscError, match="seed is"):
+        bundle.run(np.ones((1, 2), np.float32), seed=seed)

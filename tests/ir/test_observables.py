@@ -75,7 +75,24 @@ def test_ways_to_write_it(text, wanted):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "Q0", "Z", "Z0 +", "Z0 ** X1", "+", "Z0 W1", "2 3", "X0*X0", "Z0 ++ Z1", "Z-1", "2*", "Z0*", "Z[0"]
+    "text",
+    [
+        "",
+        "Q0",
+        "Z",
+        "Z0 +",
+        "Z0 ** X1",
+        "+",
+        "Z0 W1",
+        "2 3",
+        "X0*X0",
+        "Z0 ++ Z1",
+        "Z-1",
+        "2*",
+        "Z0*",
+        "Z[0",
+        "1e400*Z0",
+    ],
 )
 def test_what_is_no_pauli_sum(text):
     with pytest.raises(ValueError):  # noqa: PT011 - messages differ by what is wrong

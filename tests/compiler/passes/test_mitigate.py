@@ -64,10 +64,11 @@ def test_wrong_options(options):
         Mitigate(**options).run(module_of(circuit().build("net"), [qsc.Z(0)]), Context())
 
 
-def test_a_model_without_expectation_values_is_refused():
-    module = module_of(circuit().build("c"), "probs")
-    with pytest.raises(InputError, match="the model reads none"):
-        Mitigate(zne="1,3").run(module, Context())
+@pytest.mark.parametrize("reading", ["probs", "samples"])
+def test_what_is_no_expectation_value_is_read_as_before_and_said_so(reading):
+    module, context = module_of(circuit().build("c"), reading), Context()
+    assert Mitigate(zne="1,3").run(module, context) == module
+    assert "are read as before, only expectation values are mitigated" in str(context.remarks[0])
 
 
 def test_noise_on_a_device_snapshot_shrinks(model):
