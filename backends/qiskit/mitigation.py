@@ -188,7 +188,7 @@ def padded(circuit: QuantumCircuit, sequence: str, device: SdkTarget) -> Quantum
     except TranspilerError as fault:
         raise TargetError.of(
             "T0003",
-            f"decoupling {sequence} needs X and Y of the device and the durations of its gates: {fault.message}",
+            f"decoupling {sequence} needs the pulse X and the durations of the device's gates: {fault.message}",
             help="choose a device snapshot such as fake_torino, or compile without dd",
         ) from fault
 

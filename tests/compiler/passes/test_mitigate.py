@@ -150,7 +150,7 @@ def test_twirling_tames_a_coherent_error():
 
 
 def test_decoupling_needs_durations(model):
-    with pytest.raises(qsc.ir.TargetError, match="needs X and Y"):
+    with pytest.raises(qsc.ir.TargetError, match="needs the pulse X"):
         compiled(model, "mitigate{dd=XX},", "line:4")
     bundle = compiled(model, "mitigate{dd=XY4},")
     assert np.abs(bundle.run(INPUTS) - compiled(model, "").run(INPUTS)).max() < 1e-9
