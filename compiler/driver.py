@@ -28,7 +28,7 @@ from . import contracts, pipelines, registry, storage
 from .bundle import GOLDEN, PROGRAM, SOURCE, WEIGHTS, Bundle
 from .environment import naming_extras
 from .inputs import as_array, check_arrays, read_arrays
-from .manager import InternalError, Stage, Watch, run_passes, size_of
+from .manager import InternalError, Stage, Watch, run_passes
 from .passes.base import EFFORTS, Context, Contract, Pass, Remark
 from .passes.partition import HOST_NOTE
 from .verification import verify_bundle
@@ -196,7 +196,7 @@ def optimise(
     module: Module, targets: Sequence[Target], inputs: list[np.ndarray], options: Options, watch: Watch
 ) -> tuple[Module, list[Pass], list[Remark]]:
     """The module after the pipelines of all targets, the passes that ran, and their remarks."""
-    watch.record(Stage("frontend", module, 0.0, size_of(module)))
+    watch.record(Stage("frontend", module, 0.0))
     if options.verify_each:
         watch = replace(watch, check=_contract_check(inputs, options.seed))
     ran: list[Pass] = []

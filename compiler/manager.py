@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from ..ir import InputError, Module, print_module, verify
@@ -19,13 +20,17 @@ class InternalError(Exception):
 
 @dataclass(frozen=True)
 class Stage:
-    """The module after one step. `size` counts graph nodes, gates and cells."""
+    """The module after one step."""
 
     name: str
     module: Module
     seconds: float
-    size: dict[str, int]
     remarks: tuple[Remark, ...] = ()
+
+    @cached_property
+    def size(self) -> dict[str, int]:
+        """As `size_of`."""
+        return size_of(self.module)
 
 
 @dataclass
@@ -53,24 +58,39 @@ class Watch:
 
 
 def run_passes(module: Module, passes: Sequence[Pass], context: Context, watch: Watch) -> Module:
-    """The module after all passes. A module that a pass left broken is an InternalError that names the pass."""
-    verified: Module | None = None
-    for pass_ in passes:
-        if watch.progress:
-            watch.progress(pass_.name)
-        known = len(context.remarks)
-        start = time.perf_counter()
-        after = pass_.run(module, context)
-        seconds = time.perf_counter() - start
+    """The module after all passes. A module that a pass left broken is an InternalError that names the pass.
+
+    The last module alone is verified where it has no fault: a broken one does not get whole again.
+    """
+    given, done = module, list[tuple[Pass, Module]]()
+    try:
+        for pass_ in passes:
+            if watch.progress:
+                watch.progress(pass_.name)
+            known = len(context.remarks)
+            start = time.perf_counter()
+            after = pass_.run(module, context)
+            seconds = time.perf_counter() - start
+            done.append((pass_, after))
+            if watch.check is not None:
+                context.remark(pass_, watch.check(pass_, module, after))
+            watch.record(Stage(pass_.name, after, seconds, tuple(context.remarks[known:])))
+            module = after
+        verify(module, given)
+    except Exception:
+        _blame(given, done)
+        raise
+    return module
+
+
+def _blame(before: Module, done: Sequence[tuple[Pass, Module]]) -> None:
+    """Raises the InternalError for the first of these passes that left a broken module; nothing where none did."""
+    for pass_, after in done:
         try:
-            verify(after, verified)
+            verify(after, before)
         except InputError as fault:
             raise InternalError(f"pass {describe(pass_)} left a broken module\n{fault}") from fault
-        if watch.check is not None:
-            context.remark(pass_, watch.check(pass_, module, after))
-        watch.record(Stage(pass_.name, after, seconds, size_of(after), tuple(context.remarks[known:])))
-        module = verified = after
-    return module
+        before = after
 
 
 def size_of(module: Module) -> dict[str, int]:

@@ -27,7 +27,7 @@ LOGICAL: tuple[str, ...] = (
 )
 """Passes over circuits that know start state and readouts, and no device."""
 
-NATIVE: tuple[str, ...] = ("lower-native", "fuse-single-qubit")
+NATIVE: tuple[str, ...] = ("lower-native",)
 """Passes that bring circuits into a target's own gates."""
 
 PIPELINES: dict[str, tuple[str, ...]] = {
@@ -109,6 +109,8 @@ def parse_pipeline(text: str, settings: Mapping[str, str]) -> list[Pass]:
 
 
 def _settings_for(name: str, settings: Mapping[str, str]) -> dict[str, Any]:
+    if not settings:
+        return {}
     known = option_fields(registry.PASSES.load(name))
     out: dict[str, Any] = {}
     for key, value in settings.items():
@@ -120,6 +122,8 @@ def _settings_for(name: str, settings: Mapping[str, str]) -> dict[str, Any]:
 
 def check_settings(settings: Mapping[str, str], passes: Sequence[Pass]) -> None:
     """Raises InputError where a setting is no option of a pass, or no pass that runs has it."""
+    if not settings:
+        return
     running = {f"{p.name}.{option}" for p in passes for option in option_fields(type(p))}
     plain = {key.rpartition(".")[2] for key in running}
     for key in settings:

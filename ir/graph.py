@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, field, fields, replace
+from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from .diagnostics import UNKNOWN, Location
@@ -84,7 +85,12 @@ class Op:
     @property
     def bodies(self) -> tuple[Graph, ...]:
         """The graphs that this op holds."""
-        return tuple(v for f in fields(self) if isinstance(v := getattr(self, f.name), Graph))
+        return tuple([v for name in _field_names(type(self)) if isinstance(v := getattr(self, name), Graph)])
+
+
+@cache
+def _field_names(op: type[Op]) -> tuple[str, ...]:
+    return tuple(f.name for f in fields(op))
 
 
 @dataclass(frozen=True)

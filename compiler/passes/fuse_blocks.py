@@ -15,12 +15,12 @@ from typing import ClassVar
 import numpy as np
 
 from ...ir import Circuit, Module
-from ...ir.circuit import GateRow
+from ...ir.circuit import GateRow, split_groups
 from ...ir.gates import GATES, OPCODES, rotation_matrix
 from ..synthesis import constant_blocks
 from ..synthesis.blocks import Group, collect
-from ..synthesis.columns import ColumnWriter
 from ..synthesis.frames import resynthesise
+from ..synthesis.gate_writer import GateWriter
 from ..synthesis.memory import collector_paused
 from ..synthesis.native import entangling_cost, has_rotations
 from ..synthesis.templates import Step, Template, slot
@@ -184,17 +184,17 @@ class _Fusion:
 
     def _written(self, groups: list[Group]) -> Circuit:
         """The circuit, gates in the order of the groups, with the templates in the place of their blocks."""
-        circuit = self.circuit.take(np.array([g for group in groups for g in group.gates]))
-        writer = ColumnWriter(circuit)
-        starts = np.cumsum([0] + [len(group.gates) for group in groups])
-        alike: dict[tuple[int, int], list[int]] = {}
-        for k, (template, slots) in self.templates.items():
-            alike.setdefault((id(template), len(slots)), []).append(k)
-            writer.removed[starts[k] : starts[k + 1]] = True
-        for blocks in alike.values():
-            template, _ = self.templates[blocks[0]]
-            wires = np.array([groups[k].wires for k in blocks])
-            slots = np.array([self.templates[k][1] for k in blocks], np.int32)
-            writer.replace(template, starts[blocks], wires, slots)
+        circuit = self.circuit
+        writer = GateWriter(circuit)
+        opcodes = circuit.opcode.tolist()
+        wires = list(split_groups(circuit.wire_ptr, circuit.wires))
+        angles = list(split_groups(circuit.angle_ptr, circuit.angle_rows))
+        for k, group in enumerate(groups):
+            if k in self.templates:
+                template, slots = self.templates[k]
+                writer.write(template, group.wires, slots, group.gates[0])
+            else:
+                for g in group.gates:
+                    writer.add(opcodes[g], wires[g], angles[g], g)
         groups.clear()  # by far the largest part of what is alive here
         return writer.finish()

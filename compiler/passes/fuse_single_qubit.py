@@ -8,33 +8,32 @@ whole batch, and the circuit takes them as one more input.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+import cmath
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import cache
-from typing import ClassVar
-
-import numpy as np
+from functools import cache, lru_cache
+from typing import ClassVar, NamedTuple, TypeAlias
 
 from ...ir import Circuit, Graph, Module, Node, Value
-from ...ir.angles import make_row
+from ...ir.angles import ZERO_ROW, AngleTable, make_row
 from ...ir.circuit import AngleInput, GateRow, empty_circuit, split_groups
 from ...ir.gates import GATES, OPCODES
 from ...ir.ops import LateAngles, Readout
-from ..synthesis.columns import ColumnWriter, constant_rows
-from ..synthesis.euler import SNAP, angles_of, matrix_template, template_of
+from ..synthesis.euler import SNAP, TINY, constant, matrix_template, template_of
+from ..synthesis.gate_writer import TURNS, GateWriter
+from ..synthesis.memory import collector_paused
 from ..synthesis.native import OneQubitBasis, one_qubit_basis
-from ..synthesis.runs import find_runs
-from ..synthesis.templates import Template, slot, without_unused_rows
+from ..synthesis.native_rules import Entanglers, rule
+from ..synthesis.templates import Template, slot
 from .base import Context, Contract, Pass
 from .rewrites import fresh_name, map_graphs, readouts
 
 _U3 = OPCODES["u3"]
-_FEW = 256
-"""rows of a table up to which a dictionary groups them faster than a sort of its columns"""
+_QUARTER = math.pi / 4
 _SPECIAL = 1e-9
 """radians from a multiple of pi/4 within which a constant angle is looked at exactly"""
-_IN_SLOT = 99
 
 
 @dataclass(frozen=True)
@@ -51,33 +50,51 @@ class FuseSingleQubit(Pass):
     def run(self, module: Module, context: Context) -> Module:
         """Every circuit with shorter runs; the same object where nothing gets shorter."""
         basis = one_qubit_basis(context.target.native_ops if context.target else (), self.basis)
-        nodes = readouts(module)
-        circuits: dict[str, Circuit] = {}
-        late: dict[str, str] = {}
-        hosted = host_circuits(module)
-        for name, circuit in module.circuits.items():
-            if name in hosted:
-                circuits[name] = circuit
-                continue
-            fusion = Fusion(circuit, basis, self.late and name in nodes)
-            circuits[name] = fusion.run()
-            if fusion.late_runs:
-                late[name] = fresh_name(f"{name}.late", {*module.circuits, *circuits})
-                circuits[late[name]] = fusion.late_circuit(late[name])
-            if circuits[name] is not circuit:
-                self._report(circuit, circuits[name], len(fusion.late_runs), context)
-        if all(circuits[name] is c for name, c in module.circuits.items()):
-            return module
-        after = module.with_(circuits=circuits)
-        return (
-            after.with_(graph=map_graphs(module.graph, lambda g: with_late_angles(g, after, late))) if late else after
-        )
+        fused = fuse_all(module, lambda circuit, late: Fusion(circuit, basis, self.late and late))
+        for before, after, late in fused.changes:
+            message = f"circuit {before.name}: {len(before)} -> {len(after)} gates{late_note(late)}"
+            context.remark(self, message, before.place, gates=len(before) - len(after))
+        return fused.module
 
-    def _report(self, before: Circuit, after: Circuit, late: int, context: Context) -> None:
-        saved = len(before) - len(after)
-        message = f"circuit {before.name}: {len(before)} -> {len(after)} gates"
-        message += f", {late} of them with angles from the host" if late else ""
-        context.remark(self, message, before.place, gates=saved)
+
+def late_note(late: int) -> str:
+    """What a remark says of late-bound runs."""
+    return f", {late} of them with angles from the host" if late else ""
+
+
+class Fused(NamedTuple):
+    """A module after fusion, and (circuit before, after, number of late-bound runs) of every circuit that changed."""
+
+    module: Module
+    changes: list[tuple[Circuit, Circuit, int]]
+
+
+def fuse_all(module: Module, make: Callable[[Circuit, bool], Fusion]) -> Fused:
+    """The module with every circuit that a device runs replaced by what the fusion of it gives.
+
+    make: called with a circuit and whether it may have late-bound angles.
+    """
+    nodes, hosted = readouts(module), host_circuits(module)
+    circuits: dict[str, Circuit] = {}
+    late: dict[str, str] = {}
+    changes: list[tuple[Circuit, Circuit, int]] = []
+    for name, circuit in module.circuits.items():
+        circuits[name] = circuit
+        if name in hosted:
+            continue
+        fusion = make(circuit, name in nodes)
+        circuits[name] = fusion.run()
+        if fusion.late_runs:
+            late[name] = fresh_name(f"{name}.late", {*module.circuits, *circuits})
+            circuits[late[name]] = fusion.late_circuit(late[name])
+        if circuits[name] is not circuit:
+            changes.append((circuit, circuits[name], len(fusion.late_runs)))
+    if not changes:
+        return Fused(module, changes)
+    after = module.with_(circuits=circuits)
+    if late:
+        after = after.with_(graph=map_graphs(module.graph, lambda graph: with_late_angles(graph, after, late)))
+    return Fused(after, changes)
 
 
 def host_circuits(module: Module) -> set[str]:
@@ -105,162 +122,228 @@ def with_late_angles(graph: Graph, module: Module, late: dict[str, str]) -> Grap
     return replace(graph, nodes=tuple(nodes))
 
 
-@dataclass
-class Fusion:
-    """One circuit with its runs made again.
+class _Gate(NamedTuple):
+    """A one-qubit gate that waits on its wire: opcode, numbers of angle rows, and the row that it comes from."""
 
-    late: whether runs without an affine form may become late-bound; those that do are in `late_runs`, row numbers each.
+    opcode: int
+    angles: tuple[int, ...]
+    source: int
+
+
+class _Form(NamedTuple):
+    """What runs of one form become. count: the u3 that it takes. better: whether it takes the place of the run."""
+
+    template: Template
+    count: int
+    better: bool
+
+
+_ALONE, _WHOLE, _SPLIT = range(3)
+"""A gate on one qubit that runs are made of; one that ends the runs of its wires; one that the target does not have."""
+
+_EXACT, _FLOAT, _SYMBOL = range(3)
+"""An angle row that is an exact multiple of pi, another constant, one with a symbol."""
+
+
+@cache
+def _kinds(target: Entanglers | None) -> list[int]:
+    """The kind of every gate."""
+    one = [gate.matrix is not None and gate.qubits == 1 for gate in GATES]
+    whole = [target is None or k in target.native or not gate.unitary for k, gate in enumerate(GATES)]
+    return [_ALONE if a else _WHOLE if w else _SPLIT for a, w in zip(one, whole, strict=True)]
+
+
+class Fusion:
+    """One circuit with its runs of one-qubit gates made again.
+
+    late: whether runs without an affine form may become late-bound; those that do are in `late_runs`. target: gates on
+    several qubits that it does not have are replaced by templates, whose one-qubit gates join the runs around them.
     """
 
-    circuit: Circuit
-    basis: OneQubitBasis
-    late: bool = False
-    late_runs: list[list[int]] = field(default_factory=list)
+    def __init__(
+        self, circuit: Circuit, basis: OneQubitBasis, late: bool = False, target: Entanglers | None = None
+    ) -> None:
+        self.circuit = circuit
+        self.basis = basis
+        self.late = late
+        self.target = target
+        self.late_runs: list[list[_Gate]] = []
+        self.changed = False
 
     def run(self) -> Circuit:
+        """The circuit with shorter runs; the same object where nothing changes."""
+        with collector_paused():
+            self._walk()
+        return self._finish() if self.changed else self.circuit
+
+    def _walk(self) -> None:
         circuit = self.circuit
-        runs = find_runs(circuit, self.basis.keeps)
-        if not runs:
-            return circuit
-        self.opcodes: list[int] = circuit.opcode.tolist()
-        self.rows = circuit.angles.rows()
         self.kept: list[bool] = self.basis.keeps.tolist()
-        self.symbolic = ~circuit.angles.is_constant
-        self.floats = circuit.angles.is_constant & (circuit.angles.offset != 0.0)
-        self.exact = np.where(self.symbolic | self.floats, -1, np.arange(len(circuit.angles)))
-        self.writer = ColumnWriter(circuit)
-        self.numeric: list[list[int]] = []
-        for table in runs:
-            for group, pattern in _groups(circuit.opcode[table]):
-                self._pattern(pattern, table[group])
-        self._numeric(self.numeric)
-        self.late_runs.sort()
-        if not self.late_runs and not self.writer.removed.any():
-            return circuit
-        return self._finish()
+        self.writer = writer = GateWriter(circuit)
+        self.kinds: list[int] = []
+        self.forms: dict[tuple[int, ...], _Form] = {}
+        self.rules: dict[tuple[int, int], Template | None] = {}
+        self.waiting: list[list[_Gate]] = [[] for _ in range(circuit.num_qubits)]
+        waiting, flush, kinds = self.waiting, self._flush, _kinds(self.target)
+        opcodes, conditions = circuit.opcode.tolist(), circuit.condition.tolist()
+        wires_of = split_groups(circuit.wire_ptr, circuit.wires)
+        angles_of = split_groups(circuit.angle_ptr, circuit.angle_rows)
+        for k, (opcode, wires, angles) in enumerate(zip(opcodes, wires_of, angles_of, strict=True)):
+            kind = kinds[opcode]
+            if kind == _ALONE and conditions[k] < 0:
+                waiting[wires[0]].append(_Gate(opcode, angles, k))
+            elif kind == _SPLIT and (template := self._rule(opcode, int(circuit.payload[k]))) is not None:
+                self._split(template, wires, angles, k)
+            else:
+                for wire in wires or range(circuit.num_qubits):
+                    if waiting[wire]:
+                        flush(wire)
+                if kind == _ALONE:
+                    self._conditioned(opcode, wires, angles, k)
+                else:
+                    writer.add(opcode, wires, angles, k)
+        for wire in range(circuit.num_qubits):
+            flush(wire)
 
-    def _pattern(self, pattern: list[int], runs: np.ndarray) -> None:
-        """Runs (runs, gates) that have the same gates."""
-        circuit = self.circuit
-        places = [circuit.angle_ptr[runs[:, k]] + i for k, op in enumerate(pattern) for i in range(GATES[op].angles)]
-        slots = circuit.angle_rows[np.array(places, np.int64).reshape(-1, len(runs)).T]
-        floats = self.floats[slots]
-        numeric = floats.any(axis=1) & ~self.symbolic[slots].any(axis=1) & (len(pattern) > 1)
-        self.numeric += runs[numeric].tolist()
-        self._affine(pattern, runs[~numeric], slots[~numeric], self.exact[slots[~numeric]])
+    def _kinds_of_rows(self) -> list[int]:
+        """The kind of every angle row; new rows come as gates are written."""
+        kinds, rows = self.kinds, self.writer.rows
+        if len(kinds) < len(rows):
+            kinds += [_SYMBOL if r[3] else _FLOAT if r[2] else _EXACT for r in rows[len(kinds) :]]
+        return kinds
 
-    def _affine(self, pattern: list[int], runs: np.ndarray, slots: np.ndarray, kinds: np.ndarray) -> None:
-        """Runs by templates. kinds: for every angle -1 for a slot, else the number of a constant row."""
-        for group, kind in _groups(kinds):
-            forms = iter([slot(k) if row < 0 else self.rows[row] for k, row in enumerate(kind)])
-            gates = [(op, [next(forms) for _ in range(GATES[op].angles)]) for op in pattern]
+    def _rule(self, opcode: int, payload: int) -> Template | None:
+        assert self.target is not None
+        key = opcode, payload
+        if key not in self.rules:
+            self.rules[key] = rule(opcode, self.circuit.payloads[payload] if payload >= 0 else "", self.target)
+        return self.rules[key]
+
+    def _split(self, template: Template, wires: Sequence[int], angles: Sequence[int], source: int) -> None:
+        """A gate that the target does not have. Under a condition a global phase has no effect: the bits that it
+        depends on are measured."""
+        self.changed = True
+        conditioned = self.circuit.condition[source] >= 0
+        if not conditioned:
+            self.writer.add_phase(template.phase, angles)
+        for opcode, at, forms, _ in template.steps:
+            on = [wires[w] for w in at]
+            numbers = tuple([self.writer.angle(form, angles) for form in forms])
+            if len(on) == 1 and not conditioned:
+                self.waiting[on[0]].append(_Gate(opcode, numbers, source))
+                continue
+            for wire in on:
+                self._flush(wire)
+            if len(on) == 1:
+                self._conditioned(opcode, on, numbers, source)
+            else:
+                self.writer.add(opcode, on, numbers, source)
+
+    def _conditioned(self, opcode: int, wires: Sequence[int], angles: Sequence[int], source: int) -> None:
+        """A one-qubit gate under a condition, in the target's gates with the same condition."""
+        if self.target is None or self.kept[opcode]:
+            self.writer.add(opcode, wires, angles, source)
+            return
+        self.changed = True
+        gates = [(opcode, [self.writer.rows[a] for a in angles])]
+        for step in template_of(gates, self.basis.name, self.basis.has_x)[0].steps:
+            self.writer.add(step.opcode, wires, [self.writer.row(form) for form in step.angles], source)
+
+    def _flush(self, wire: int) -> None:
+        """Write the run that waits on a wire."""
+        run = self.waiting[wire]
+        if not run:
+            return
+        self.waiting[wire] = []
+        if len(run) == 1 and self.kept[run[0].opcode]:
+            opcode, angles, source = run[0]
+            if opcode in TURNS and self.writer.rows[angles[0]] == ZERO_ROW:
+                self.changed = True
+            else:
+                self.writer.add(opcode, (wire,), angles, source)
+            return
+        kinds = self._kinds_of_rows()
+        slots = [a for gate in run for a in gate.angles]
+        floats = symbols = False
+        for a in slots:
+            floats |= kinds[a] == _FLOAT
+            symbols |= kinds[a] == _SYMBOL
+        if floats and not symbols and len(run) > 1:
+            self._numeric(wire, run)
+            return
+        form = self._form(run, slots, _EXACT)
+        if form.count > 1 and floats:
+            form = self._form(run, slots, _FLOAT)
+        if form.count > 1 and self.late:
+            self._late(wire, run)
+        else:
+            self._replace(wire, run, form, slots)
+
+    def _form(self, run: list[_Gate], slots: Sequence[int], constants: int) -> _Form:
+        """The form of a run with angles up to the kind `constants` as constants, all others in slots."""
+        kinds = self.kinds
+        fixed = [a if kinds[a] <= constants else -1 for a in slots]
+        key = (*[gate.opcode for gate in run], *fixed)
+        if key not in self.forms:
+            forms = iter([slot(k) if a < 0 else self.writer.rows[a] for k, a in enumerate(fixed)])
+            gates = [(gate.opcode, [next(forms) for _ in gate.angles]) for gate in run]
             template, count = template_of(gates, self.basis.name, self.basis.has_x)
-            floats = self.floats[slots[group]] & (kinds[group] < 0)
-            if count > 1 and floats.any():
-                self._affine(pattern, runs[group], slots[group], np.where(floats, slots[group], kinds[group]))
-            elif count > 1 and self.late:
-                self.late_runs += runs[group].tolist()
-            elif self._better(pattern, template):
-                self._replace(template, runs[group], slots[group])
+            self.forms[key] = _Form(template, count, self._better(run, template))
+        return self.forms[key]
 
-    def _better(self, pattern: list[int], template: Template) -> bool:
-        """Whether the template is shorter than gates of these kinds, or those have to go."""
-        return len(template.steps) < len(pattern) or not all(self.kept[op] for op in pattern)
+    def _better(self, run: list[_Gate], template: Template) -> bool:
+        """Whether the template is shorter than the run, or gates of the run have to go."""
+        return len(template.steps) < len(run) or not all(self.kept[gate.opcode] for gate in run)
 
-    def _better_run(self, run: list[int], template: Template) -> bool:
-        return self._better([self.opcodes[g] for g in run], template)
-
-    def _numeric(self, runs: list[list[int]]) -> None:
-        """Runs of constants, all matrices at once. Angles that are no multiples of pi/4 go into slots."""
-        if not runs:
+    def _replace(self, wire: int, run: list[_Gate], form: _Form, slots: Sequence[int]) -> None:
+        if form.better:
+            self.changed = True
+            self.writer.write(form.template, (wire,), slots, run[0].source)
             return
-        values = angles_of(self._products(runs))
-        steps = np.round(values[:, :3] / (np.pi / 4))
-        off = np.abs(values[:, :3] - steps * (np.pi / 4))
-        # Without a tilt, or with one by pi, the other two angles are one: such runs are made one by one.
-        alone = ((off >= SNAP) & (off < _SPECIAL)).any(axis=1) | ((off[:, 0] < SNAP) & (steps[:, 0] % 4 == 0))
-        kinds = np.where(off < SNAP, steps, _IN_SLOT).astype(np.int64)
-        shared = np.flatnonzero(~alone)
-        for group, kind in _groups(kinds[shared]):
-            self._alike(kind, shared[group], runs, values)
-        for k in np.flatnonzero(alone).tolist():
-            template = matrix_template(values[k].tolist(), self.basis.name, self.basis.has_x)
-            if self._better_run(runs[k], template):
-                self._replace(template, np.array([runs[k]]), np.zeros((1, 0), np.int32))
+        for opcode, angles, source in run:
+            self.writer.add(opcode, (wire,), angles, source)
 
-    def _alike(self, kind: list[int], group: np.ndarray, runs: list[list[int]], values: np.ndarray) -> None:
-        """Runs whose gate u3 has the same multiples of pi/4 (`kind`: in theta, phi, lam), other angles in slots."""
-        places = [k for k, step in enumerate(kind) if step == _IN_SLOT]
-        slots = iter(range(len(places)))
-        forms = [slot(next(slots)) if step == _IN_SLOT else make_row(Fraction(step, 4)) for step in kind]
+    def _late(self, wire: int, run: list[_Gate]) -> None:
+        """A run whose angles theta, phi and lam are three new variables."""
+        first = self.circuit.num_variables + 3 * len(self.late_runs)
+        slots = [self.writer.row((0, 1, 0.0, ((first + k, 1.0),))) for k in range(3)]
+        self.late_runs.append(run)
+        template, _ = template_of([(_U3, [slot(0), slot(1), slot(2)])], self.basis.name, self.basis.has_x)
+        self._replace(wire, run, _Form(template, 1, True), slots)
+
+    def _numeric(self, wire: int, run: list[_Gate]) -> None:
+        """A run of constants by its matrix. Angles that are no multiples of pi/4 go into slots."""
+        product = _IDENTITY
+        for gate in run:
+            product = _times(self._matrix(gate), product)
+        values = _angles(product)
+        steps = [round(v / _QUARTER) for v in values[:3]]
+        off = [abs(v - k * _QUARTER) for v, k in zip(values, steps, strict=False)]
+        # Without a tilt, or with one by pi, the other two angles are one.
+        if any(SNAP <= x < _SPECIAL for x in off) or (off[0] < SNAP and steps[0] % 4 == 0):
+            template = matrix_template(values, self.basis.name, self.basis.has_x)
+            self._replace(wire, run, _Form(template, 1, self._better(run, template)), ())
+            return
+        free = [k for k, x in enumerate(off) if x >= SNAP]
+        forms = [slot(free.index(k)) if k in free else make_row(Fraction(steps[k], 4)) for k in range(3)]
         template, _ = template_of([(_U3, forms)], self.basis.name, self.basis.has_x)
-        group = group[[self._better_run(runs[k], template) for k in group.tolist()]]
-        if not len(group):
-            return
-        start = self.writer.add_rows(constant_rows(values[group][:, places].ravel()))
-        self.writer.add_phase(float(values[group, 3].sum()))
-        self._take(
-            template,
-            [runs[k] for k in group.tolist()],
-            start + np.arange(len(group) * len(places)).reshape(len(group), -1),
-        )
+        form = _Form(template, 1, self._better(run, template))
+        if form.better:
+            self.writer.add_phase(make_row(0, values[3]))
+        slots = [self.writer.row((0, 1, values[k] + 0.0, ())) for k in free] if form.better else ()
+        self._replace(wire, run, form, slots)
 
-    def _three_slots(self) -> Template:
-        """u3 of three slots in the basis."""
-        return template_of([(_U3, [slot(0), slot(1), slot(2)])], self.basis.name, self.basis.has_x)[0]
-
-    def _replace(self, template: Template, runs: np.ndarray, slots: np.ndarray) -> None:
-        """Runs (runs, gates) by the template; slots (runs, slots) are angle rows."""
-        first = runs[:, 0]
-        self.writer.replace(template, first, self.circuit.wires[self.circuit.wire_ptr[first]][:, None], slots)
-        self.writer.removed[runs] = True
-
-    def _take(self, template: Template, runs: list[list[int]], slots: np.ndarray) -> None:
-        """`_replace` for runs of different lengths."""
-        first = np.array([run[0] for run in runs])
-        self.writer.removed[[g for run in runs for g in run]] = True
-        self._replace(template, first[:, None], slots)
-
-    def _products(self, runs: list[list[int]]) -> np.ndarray:
-        """(runs, 2, 2): gate k of every run for k = 0, 1, ..."""
-        out = np.repeat(np.eye(2, dtype=complex)[None], len(runs), axis=0)
-        values = self.circuit.angles.constants
-        longest = max(map(len, runs))
-        order = sorted(range(len(runs)), key=lambda k: -len(runs[k]))
-        active = len(order)
-        for place in range(longest):
-            while len(runs[order[active - 1]]) <= place:
-                active -= 1
-            which = np.array(order[:active])
-            gates = [runs[k][place] for k in order[:active]]
-            out[which] = self._matrices(gates, values) @ out[which]
-        return out
-
-    def _matrices(self, gates: list[int], values: np.ndarray) -> np.ndarray:
-        rows = np.array(gates)
-        opcodes = self.circuit.opcode[rows]
-        out = np.empty((len(rows), 2, 2), complex)
-        for opcode in np.unique(opcodes).tolist():
-            here = np.flatnonzero(opcodes == opcode)
-            columns = self.circuit.angle_ptr[rows[here]][:, None] + np.arange(GATES[opcode].angles)
-            given = values[self.circuit.angle_rows[columns]]
-            out[here] = matrices_of(opcode, given)
-        return out
+    def _matrix(self, gate: _Gate) -> Matrix:
+        return _matrix(gate.opcode, tuple([constant(self.writer.rows[a]) for a in gate.angles]))
 
     # Late-bound runs and the result
 
     def _finish(self) -> Circuit:
-        if not self.late_runs:
-            return self.writer.finish()
-        circuit, count = self.circuit, 3 * len(self.late_runs)
-        variables = circuit.num_variables + np.arange(count)
-        table = constant_rows(np.zeros(count))
-        table = replace(table, ptr=np.arange(count + 1), variables=variables, coeffs=np.ones(count))
-        slots = self.writer.add_rows(table) + np.arange(count).reshape(-1, 3)
-        name = fresh_name("late", {a.name for a in circuit.inputs})
-        inputs = (*circuit.inputs, AngleInput(name, (len(self.late_runs), 3)))
-        self.writer.circuit = replace(circuit, inputs=inputs)
-        self._take(self._three_slots(), self.late_runs, slots)
+        circuit = self.circuit
+        if self.late_runs:
+            name = fresh_name("late", {a.name for a in circuit.inputs})
+            late = AngleInput(name, (len(self.late_runs), 3))
+            self.writer.circuit = replace(circuit, inputs=(*circuit.inputs, late))
         return self.writer.finish()
 
     def late_circuit(self, name: str) -> Circuit:
@@ -268,56 +351,45 @@ class Fusion:
         circuit = self.circuit
         base = empty_circuit(name, len(self.late_runs), 0, circuit.inputs)
         base = replace(base, locations=circuit.locations, place=circuit.place)
-        angles = list(split_groups(circuit.angle_ptr, circuit.angle_rows))
         rows = [
-            GateRow(self.opcodes[g], (k,), angles[g], (), -1, -1, int(circuit.location[g]))
+            GateRow(gate.opcode, (k,), gate.angles, (), -1, -1, int(circuit.location[gate.source]))
             for k, run in enumerate(self.late_runs)
-            for g in run
+            for gate in run
         ]
-        return without_unused_rows(base.with_rows(rows, circuit.angles))
+        used = {a: new for new, a in enumerate(dict.fromkeys(a for row in rows for a in row.angles))}
+        rows = [row._replace(angles=tuple([used[a] for a in row.angles])) for row in rows]
+        return base.with_rows(rows, AngleTable.from_rows([self.writer.rows[a] for a in used]))
 
 
-def _groups(kinds: np.ndarray) -> Iterator[tuple[np.ndarray, list[int]]]:
-    """(row numbers, the row) of every distinct row of a table."""
-    if not len(kinds):
-        return
-    if not kinds.shape[1]:
-        yield np.arange(len(kinds)), []
-        return
-    if len(kinds) <= _FEW:
-        found: dict[tuple[int, ...], list[int]] = {}
-        for k, row in enumerate(map(tuple, kinds.tolist())):
-            found.setdefault(row, []).append(k)
-        yield from ((np.array(found[row]), list(row)) for row in sorted(found))
-        return
-    distinct, which = np.unique(kinds, axis=0, return_inverse=True)
-    order = np.argsort(which.reshape(-1), kind="stable")
-    ends = np.cumsum(np.bincount(which.reshape(-1)))
-    for row, group in zip(distinct.tolist(), np.split(order, ends[:-1]), strict=True):
-        yield group, row
+Matrix: TypeAlias = tuple[complex, complex, complex, complex]
+"""A 2x2 matrix, row by row: for one at a time numpy would take ten times as long."""
+
+_IDENTITY: Matrix = (1.0 + 0.0j, 0.0j, 0.0j, 1.0 + 0.0j)
 
 
-def matrices_of(opcode: int, angles: np.ndarray) -> np.ndarray:
-    """Matrices of one kind of one-qubit gate for angles (batch, its number of angles)."""
+def _times(a: Matrix, b: Matrix) -> Matrix:
+    return (
+        a[0] * b[0] + a[1] * b[2],
+        a[0] * b[1] + a[1] * b[3],
+        a[2] * b[0] + a[3] * b[2],
+        a[2] * b[1] + a[3] * b[3],
+    )
+
+
+@lru_cache(maxsize=4096)
+def _matrix(opcode: int, angles: tuple[float, ...]) -> Matrix:
     make = GATES[opcode].matrix
     assert make is not None
-    if opcode == _U3:
-        theta, phi, lam = angles.T
-        c, s = np.cos(theta / 2), np.sin(theta / 2)
-        entries = [c, -np.exp(1j * lam) * s, np.exp(1j * phi) * s, np.exp(1j * (phi + lam)) * c]
-        return np.stack(entries, axis=-1).reshape(-1, 2, 2)
-    if not angles.shape[1]:
-        return np.repeat(make()[None], len(angles), axis=0)
-    # With one angle t every entry is a combination of 1, exp(i t/2), exp(-i t/2) and exp(i t).
-    waves = np.exp(1j * angles * np.array([0.0, 0.5, -0.5, 1.0]))
-    return np.einsum("bk,kij->bij", waves, _wave_coefficients(opcode))
+    a, b, c, d = make(*angles).ravel().tolist()
+    return a, b, c, d
 
 
-@cache
-def _wave_coefficients(opcode: int) -> np.ndarray:
-    make = GATES[opcode].matrix
-    assert make is not None
-    probes = np.array([0.0, 0.9, 2.1, 3.7])
-    waves = np.exp(1j * probes[:, None] * np.array([0.0, 0.5, -0.5, 1.0]))
-    values = np.array([make(p) for p in probes]).reshape(4, 4)
-    return np.linalg.solve(waves, values).reshape(4, 2, 2)
+def _angles(matrix: Matrix) -> tuple[float, float, float, float]:
+    """`euler.angles_of` for one matrix."""
+    a, b, c, d = matrix
+    half = cmath.phase(a * d - b * c) / 2
+    wave = cmath.exp(-1j * half)
+    low, high = d * wave, c * wave
+    total = cmath.phase(low) if abs(low) > TINY else 0.0
+    rest = cmath.phase(high) if abs(high) > TINY else 0.0
+    return 2 * math.atan2(abs(high), abs(low)), total + rest, total - rest, half - total

@@ -12,6 +12,7 @@ from ..pipelines import LOGICAL, NATIVE
 from ..registry import make_pass
 from ..spread import spread
 from .base import Context, Contract, Pass
+from .lower_native import LowerNative
 from .rewrites import read_qubits, readouts, relabelled
 
 
@@ -151,7 +152,7 @@ def _plain(module: Module, name: str, context: Context) -> Circuit:
     Others write gates of several symbols with a symbol in the global phase for each; adding up a hundred of those takes
     them minutes.
     """
-    return replace(_through(("lower-native",), module, context).circuits[name], phase=-1)
+    return replace(LowerNative(late=False).run(module, context).circuits[name], phase=-1)
 
 
 def _with_candidate(module: Module, name: str, candidate: Candidate) -> Module:

@@ -30,7 +30,8 @@ from .templates import Step, Template
 _PI = make_row(1)
 _HALF_PI = make_row(Fraction(1, 2))
 _QUARTER = math.pi / 4
-_TINY = 1e-14
+TINY = 1e-14
+"""size of a matrix entry whose phase means nothing"""
 SNAP = 1e-12
 """radians from a multiple of pi/4 within which a computed constant is that multiple"""
 _MOST_RUNS = 4096
@@ -213,8 +214,8 @@ def _zyz(first: float, between: float, second: float) -> tuple[float, float, flo
     wave = cmath.exp(0.5j * between)
     low = c2 * c1 * wave - s2 * s1 / wave  # cos(theta/2) exp(i (phi + lam)/2)
     high = s2 * c1 / wave + c2 * s1 * wave  # sin(theta/2) exp(i (phi - lam)/2)
-    total = cmath.phase(low) if abs(low) > _TINY else 0.0
-    rest = cmath.phase(high) if abs(high) > _TINY else 0.0
+    total = cmath.phase(low) if abs(low) > TINY else 0.0
+    rest = cmath.phase(high) if abs(high) > TINY else 0.0
     return total + rest, 2 * math.atan2(abs(high), abs(low)), total - rest
 
 
@@ -224,8 +225,8 @@ def angles_of(matrices: np.ndarray) -> np.ndarray:
     special = matrices * np.exp(-1j * half)[..., None, None]
     low, high = special[..., 1, 1], special[..., 1, 0]
     theta = 2 * np.arctan2(np.abs(high), np.abs(low))
-    total = np.where(np.abs(low) > _TINY, np.angle(low), 0.0)
-    rest = np.where(np.abs(high) > _TINY, np.angle(high), 0.0)
+    total = np.where(np.abs(low) > TINY, np.angle(low), 0.0)
+    rest = np.where(np.abs(high) > TINY, np.angle(high), 0.0)
     return np.stack([theta, total + rest, total - rest, half - total], axis=-1)
 
 
