@@ -109,22 +109,29 @@ class QiskitBackend:
         TargetError T0002 where the circuit is wider than the device, T0003 where the device lacks an operation.
         """
         node = readout_of(launch)
+        converted, routed, device = self.routed(launch, module, target, seed, effort)
+        files, pub = artifacts(op_of(node), module.circuits[op_of(node).circuit], converted, routed, target)
+        if isinstance(node.op, MitigatedExpectation):
+            files[VARIANTS_FILE] = _qpy_bytes(variants(routed.circuit, node.op, device))
+        unused = [name for name in target.native_ops if name not in device.operation_names]
+        return Emission(files, _costs(routed, pub), _notes(routed, pub, unused, effort))
+
+    def routed(
+        self, launch: Launch, module: Module, target: Target, seed: int, effort: str = "default"
+    ) -> tuple[Converted, routing.Routed, routing.SdkTarget]:
+        """The launch's circuit in Qiskit's form, on the device, and the device as the circuit may use it. As `emit`."""
+        node = readout_of(launch)
         circuit = module.circuits[op_of(node).circuit]
         check_fits(circuit, node, target)
         converted = to_qiskit(circuit)
         logical, read = measured(converted.circuit, op_of(node))
         device = routing.fitted(target, logical)
         try:
-            routed = routing.route(logical, device, seed, read, effort)
+            return converted, routing.route(logical, device, seed, read, effort), device
         except TranspilerError as fault:
             raise TargetError.of(
                 "T0003", f"circuit {circuit.name} does not fit {target.name}: {fault.message}", circuit.place
             ) from fault
-        files, pub = artifacts(op_of(node), circuit, converted, routed, target)
-        if isinstance(node.op, MitigatedExpectation):
-            files[VARIANTS_FILE] = _qpy_bytes(variants(routed.circuit, node.op, device))
-        unused = [name for name in target.native_ops if name not in device.operation_names]
-        return Emission(files, _costs(routed, pub), _notes(routed, pub, unused, effort))
 
     def run(
         self,

@@ -9,8 +9,8 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from math import exp, fsum, log
 from typing import Any, TypeAlias
 
@@ -62,11 +62,7 @@ class Routed:
     initial: tuple[int, ...]
     final: tuple[int, ...]
     log_fidelity: float | None
-
-    @cached_property
-    def census(self) -> Census:
-        """What the circuit holds."""
-        return census(self.circuit)
+    census: Census
 
 
 def route(
@@ -87,23 +83,28 @@ def routings(
 ) -> Sequence[Routed]:
     """The best few of `tries` transpilations at a level, best first; one where the circuit stays as it is. As
     `route`."""
-    if _stays(circuit, device):
+    if (held := _held(circuit, device)) is not None:
         places = tuple(range(circuit.num_qubits))
         wide = _widened(circuit, device)
-        return [Routed(_plain_copy(wide), places, places, log_fidelity(wide, device))]
+        drop_phase(wide)
+        return [Routed(wide, places, places, log_fidelity(held, device), replace(held, circuit=wide))]
     return [routed_form(out, device) for _, out in _best(circuit, device, seed, read, tries, level)]
 
 
 def best_rank(circuit: QuantumCircuit, device: SdkTarget, seed: int, read: Sequence[int], tries: int) -> Rank:
     """The rank of the first of `routings`, the measurements of `read` counted among its gates."""
-    if _stays(circuit, device):
+    if _held(circuit, device) is not None:
         return rank(_widened(circuit, device), device)
     return _best(circuit, device, seed, read, tries)[0][0]
 
 
-def _stays(circuit: QuantumCircuit, device: SdkTarget) -> bool:
+def _held(circuit: QuantumCircuit, device: SdkTarget) -> Census | None:
+    """What the circuit holds, where it may stay as it is; None where it has to be transpiled."""
     facts = facts_of(device)
-    return (not facts.calibrated or facts.couples_all) and legal(circuit, device)
+    if facts.calibrated and not facts.couples_all:
+        return None
+    found = census(circuit)
+    return found if _legal(found, device) else None
 
 
 def _best(
@@ -169,8 +170,9 @@ def _with_trial(circuit: QuantumCircuit, read: Sequence[int]) -> QuantumCircuit:
 
 
 def _widened(circuit: QuantumCircuit, device: SdkTarget) -> QuantumCircuit:
+    """A copy of the circuit on all qubits of the device."""
     if circuit.num_qubits == device.num_qubits:
-        return circuit
+        return circuit.copy()
     wide = QuantumCircuit(QuantumRegister(device.num_qubits or circuit.num_qubits, "q"), *circuit.cregs)
     wide.name = circuit.name
     wide.compose(circuit, range(circuit.num_qubits), circuit.clbits, inplace=True)
@@ -229,11 +231,12 @@ def _facts(key: _Same) -> Facts:
 
 def legal(circuit: QuantumCircuit, device: SdkTarget) -> bool:
     """Whether the device runs every operation of the circuit where it stands."""
+    return _legal(census(circuit), device)
+
+
+def _legal(found: Census, device: SdkTarget) -> bool:
     facts = facts_of(device)
-    return all(
-        place in facts.places or place[0] in facts.everywhere or place[0] == "barrier"
-        for place in census(circuit).counts
-    )
+    return all(place in facts.places or place[0] in facts.everywhere or place[0] == "barrier" for place in found.counts)
 
 
 def _couples_all(device: SdkTarget) -> bool:
@@ -268,7 +271,8 @@ def _manager(device: _Same, seed: int, level: int) -> PassManager:
 
 def routed_form(out: QuantumCircuit, device: SdkTarget) -> Routed:
     """What Qiskit's transpiler made, without its layout object and the trial measurements."""
-    return Routed(_plain_copy(out), *_places(out), log_fidelity(out, device))
+    plain = _plain_copy(out)
+    return Routed(plain, *_places(out), log_fidelity(census(out), device), census(plain))
 
 
 def _places(out: QuantumCircuit) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -309,13 +313,12 @@ def active_qubits(circuit: QuantumCircuit) -> list[int]:
     return census(circuit).active_qubits
 
 
-def log_fidelity(circuit: QuantumCircuit, device: SdkTarget) -> float | None:
+def log_fidelity(found: Census, device: SdkTarget) -> float | None:
     """Sum of log(1 - error) over every operation, measurements included; None without calibration."""
     errors = facts_of(device).errors
     if not errors:
         return None
-    counts = census(circuit).counts
-    return fsum(count * log(max(1.0 - errors.get(place, 0.0), LEAST_SUCCESS)) for place, count in counts.items())
+    return fsum(count * log(max(1.0 - errors.get(place, 0.0), LEAST_SUCCESS)) for place, count in found.counts.items())
 
 
 def calibrated(device: SdkTarget) -> bool:

@@ -492,8 +492,7 @@ class _Sweep:
         phase_row = self._row(phase) if phase != ZERO_ROW else -1
         wires, wire_ptr = _columns(self.wires, keep)
         angle_rows, angle_ptr = _columns(self.angles, keep)
-        changed = replace(
-            circuit.select(keep),
+        changed = circuit.select(keep).with_(
             opcode=np.array(self.opcodes, np.uint8)[keep],
             payload=payload[keep],
             wires=wires,

@@ -343,7 +343,7 @@ class Fusion:
         if self.late_runs:
             name = fresh_name("late", {a.name for a in circuit.inputs})
             late = AngleInput(name, (len(self.late_runs), 3))
-            self.writer.circuit = replace(circuit, inputs=(*circuit.inputs, late))
+            self.writer.circuit = circuit.with_(inputs=(*circuit.inputs, late))
         return self.writer.finish()
 
     def late_circuit(self, name: str) -> Circuit:

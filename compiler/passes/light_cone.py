@@ -9,7 +9,7 @@ conditions are pulled back in the same way, with the set of classical bits that 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache, reduce
 from itertools import product
 from typing import ClassVar
@@ -267,7 +267,7 @@ def without_idle(circuit: Circuit, read: list[int]) -> tuple[Circuit, dict[int, 
         circuit = circuit.with_rows([r for r in (_barrier_on(r, where) for r in circuit.rows()) if r])
     lookup = np.full(circuit.num_qubits, -1, np.int32)
     lookup[used] = np.arange(len(used), dtype=np.int32)
-    return replace(circuit, num_qubits=len(used), wires=lookup[circuit.wires]), where
+    return circuit.with_(num_qubits=len(used), wires=lookup[circuit.wires]), where
 
 
 def _real(circuit: Circuit) -> np.ndarray:

@@ -7,7 +7,7 @@ axes do not matter.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -168,5 +168,5 @@ class _Edit:
             at[pair] = at[pair[::-1]]
             start = stop
         wires[start:] = at[self.wires[start:]]
-        changed = replace(circuit, wires=wires, location=self.location)
+        changed = circuit.with_(wires=wires, location=self.location)
         return without_unused_rows(changed.select(self.keep)), at.tolist()

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 
 from ...ir import Circuit
 from ...ir.angles import Row
-from ...ir.circuit import GateRow, split_groups
+from ...ir.circuit import GateRow, gate_rows, split_groups
 from ...ir.gates import GATES, OPCODES
 
-_CHUNK = 1024
+_FIRST_CHUNK, _CHUNK = 32, 1024
+"""Rows taken apart at once: few at first, twice as many each time, at most _CHUNK."""
 _POINTERS = ("wire_ptr", "angle_ptr", "clbit_ptr")
 _PLAIN_COLUMNS = ("opcode", "wires", "angle_rows", "clbits", "payload", "condition", "location")
 _PAULI = OPCODES["pauli"]
@@ -33,20 +34,25 @@ def rows_between(circuit: Circuit, start: int, stop: int) -> list[GateRow]:
         ends = ptr[start : stop + 1]
         groups.append(split_groups(ends - ends[0], data[ends[0] : ends[-1]]))
     plain = (column[start:stop].tolist() for column in (circuit.payload, circuit.condition, circuit.location))
-    return list(map(GateRow, circuit.opcode[start:stop].tolist(), *groups, *plain))
+    return gate_rows(circuit.opcode[start:stop].tolist(), *groups, *plain)
 
 
 def rows_from_start(circuit: Circuit) -> Iterator[tuple[int, GateRow]]:
     """(number, row) from the first row on."""
-    for start in range(0, len(circuit), _CHUNK):
-        yield from enumerate(rows_between(circuit, start, min(start + _CHUNK, len(circuit))), start)
+    start, size = 0, _FIRST_CHUNK
+    while start < len(circuit):
+        stop = min(start + size, len(circuit))
+        yield from enumerate(rows_between(circuit, start, stop), start)
+        start, size = stop, min(2 * size, _CHUNK)
 
 
 def rows_from_end(circuit: Circuit) -> Iterator[tuple[int, GateRow]]:
     """(number, row) from the last row backwards."""
-    for stop in range(len(circuit), 0, -_CHUNK):
-        start = max(stop - _CHUNK, 0)
+    stop, size = len(circuit), _FIRST_CHUNK
+    while stop > 0:
+        start = max(stop - size, 0)
         yield from zip(range(stop - 1, start - 1, -1), reversed(rows_between(circuit, start, stop)), strict=True)
+        stop, size = start, min(2 * size, _CHUNK)
 
 
 def with_start(circuit: Circuit, changed: Mapping[int, GateRow], keep: np.ndarray) -> Circuit:
@@ -64,7 +70,7 @@ def with_start(circuit: Circuit, changed: Mapping[int, GateRow], keep: np.ndarra
     for ptr in _POINTERS:
         ends = getattr(head, ptr)
         columns[ptr] = np.concatenate([ends, getattr(rest, ptr)[1:] + ends[-1]])
-    return replace(circuit, **columns)
+    return circuit.with_(**columns)
 
 
 def used_wires(circuit: Circuit) -> int:

@@ -64,8 +64,9 @@ class ScheduleCommuting(Pass):
 
 def scheduled(circuit: Circuit) -> Circuit:
     """The circuit in an order of lower depth of two-qubit gates, or of the same with a lower depth of all gates."""
-    if int(((np.diff(circuit.wire_ptr) >= 2) & (circuit.opcode != _BARRIER)).sum()) < 2:
-        return circuit
+    runs, pairs = wire_runs(circuit), (np.diff(circuit.wire_ptr) >= 2) & (circuit.opcode != _BARRIER)
+    if np.bincount(runs.run, pairs[runs.row], 1).max() < 2:
+        return circuit  # no two of them that share a qubit commute there: their order is what it is
     plan = _Plan(circuit)
     best, least = circuit, _depths(circuit)
     if plan.longest() >= least[0]:

@@ -266,7 +266,7 @@ class _Walk:
         known = self.rows or circuit.angles.rows()
         phase = add_rows(self.phase, known[circuit.phase]) if circuit.phase >= 0 else self.phase
         table = AngleTable.from_rows([*known, _in_one_turn(phase)])
-        circuit = replace(circuit, payloads=tuple(self.payloads), angles=table, phase=len(known))
+        circuit = circuit.with_(payloads=tuple(self.payloads), angles=table, phase=len(known))
         return with_start(circuit, changed, keep).compacted()
 
 

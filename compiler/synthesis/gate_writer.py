@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
-from dataclasses import replace
 from fractions import Fraction
 from math import gcd
 
@@ -147,8 +146,7 @@ class GateWriter:
             angles = AngleTable.from_rows([self.rows[k] for k in np.flatnonzero(used).tolist()])
             where = np.cumsum(used, dtype=np.int32) - 1
             angle_rows, phase = where[angle_rows], int(where[phase]) if phase >= 0 else -1
-        made = replace(
-            circuit,
+        made = circuit.with_(
             angles=angles,
             phase=phase,
             payloads=tuple(self._payloads),

@@ -7,7 +7,7 @@ variable k is slot k: the k-th angle of the gates that are replaced.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -74,6 +74,5 @@ def without_unused_rows(circuit: Circuit) -> Circuit:
         angles.coeffs[kept],
     )
     rows = where[circuit.angle_rows].astype(np.int32)
-    return replace(
-        circuit, angles=table, angle_rows=rows, phase=int(where[circuit.phase]) if circuit.phase >= 0 else -1
-    )
+    phase = int(where[circuit.phase]) if circuit.phase >= 0 else -1
+    return circuit.with_(angles=table, angle_rows=rows, phase=phase)
