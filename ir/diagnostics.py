@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -44,6 +45,15 @@ def join_locations(locations: Iterable[Location]) -> Location:
         return UNKNOWN
     paths = list(dict.fromkeys(location.path for location in known if location.path))
     return replace(known[0], path="+".join(paths))
+
+
+def user_line() -> Location:
+    """The nearest line on the call stack that is not of this package: what the user wrote."""
+    package, _, _ = __name__.partition(".")
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == package:
+        frame = frame.f_back
+    return Location(frame.f_code.co_filename, frame.f_lineno)
 
 
 @dataclass(frozen=True)

@@ -160,9 +160,9 @@ class Quantum(nn.Module):
         if isinstance(readout, ops.Expectation):
             read = ", ".join(map(str, readout.observables))
         elif isinstance(readout, ops.Probabilities):
-            read = f"probabilities of qubits {list(readout.qubits)}"
+            read = f"probabilities of qubits {', '.join(map(str, readout.qubits))}"
         else:
-            read = f"{readout.shots} samples of qubits {list(readout.qubits)}"
+            read = f"{readout.shots} samples of qubits {', '.join(map(str, readout.qubits))}"
         inputs = ", ".join(f"{a.name}{list(a.shape)}" for a in c.inputs if a.role != "weight")
         return f"{c.name}: {c.num_qubits} qubits, {len(c)} gates, inputs=({inputs}), readout=({read})"
 
@@ -257,9 +257,10 @@ def _take_readout(
     if readout in ("probs", "samples"):
         chosen = everything if qubits is None else tuple(int(q) for q in qubits)
         if not chosen or len(set(chosen)) != len(chosen) or not set(chosen) <= set(everything):
+            named = ", ".join(map(str, chosen)) or "none"
             raise InputError.of(
                 "C0005",
-                f"{readout} of qubits {list(chosen)}: not distinct qubits of a {circuit.num_qubits}-qubit circuit",
+                f"{readout} of qubits {named}: not distinct qubits of a {circuit.num_qubits}-qubit circuit",
                 circuit.place,
             )
         if readout == "probs":
