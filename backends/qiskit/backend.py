@@ -149,7 +149,12 @@ class QiskitBackend:
             out, facts = np.zeros((0, *node.results[0].type.shape[1:])), Facts()
         elif options.device is not None:
             answer = primitives.run(
-                files, variables, options.device, precision=options.target_error, shots=options.shots
+                files,
+                variables,
+                options.device,
+                precision=options.target_error,
+                shots=options.shots,
+                seed=options.seed,
             )
             out, facts = answer.values, answer.facts
         else:

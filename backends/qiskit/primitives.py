@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,13 @@ from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit.providers import BackendV2
 
 from ...bridges.primitives import (
+    Primitive,
+    aer_primitive,
     estimate,
     estimator_pubs,
     hardware_of,
+    in_known_gates,
+    is_aer,
     observables_array,
     primitive_of,
     sample,
@@ -87,18 +92,25 @@ def run(
     *,
     precision: float | None = None,
     shots: int | None = None,
+    seed: int | None = None,
 ) -> Answer:
     """Run one emission for a batch of angle variables (batch, variables), and wait for the result.
 
-    backend: see `bridges.primitives.primitive_of`. An estimator gives expectations, a sampler everything: expectations
+    backend: see `bridges.primitives.primitive_of`; "aer" is an estimator for exact expectations and a sampler for all
+    else, with that seed. An estimator gives expectations, a sampler everything: expectations
     by one circuit a measurement setting. precision: the standard error that an estimator is asked for, 1/sqrt(shots)
     where left out. shots: of every circuit; the primitive's own default where left out.
     InputError R0001 where the kind of primitive does not fit; TargetError T0003 where its device cannot run the
     circuit.
     """
     circuits, pub = load_variants(files), load(files)[1]
-    primitive = primitive_of(backend, pub.device)
-    placed = _Placed.on(hardware_of(primitive), circuits, pub)
+    if is_aer(backend):
+        shots = shots if precision is None else ceil(precision**-2)
+        exact = pub.kind == "expectation" and not pub.correct_readout and shots is None
+        primitive = aer_primitive(exact, seed)
+    else:
+        primitive = primitive_of(backend, pub.device)
+    placed = _Placed.on(primitive, circuits, pub)
     values = pub.bind(variables)
     if isinstance(primitive, BaseEstimatorV2):
         _check_estimator(primitive, pub)
@@ -117,13 +129,16 @@ class _Placed:
     position: Mapping[int, int]
 
     @classmethod
-    def on(cls, device: BackendV2 | None, circuits: Sequence[QuantumCircuit], pub: Pub) -> _Placed:
+    def on(cls, primitive: Primitive, circuits: Sequence[QuantumCircuit], pub: Pub) -> _Placed:
+        device = hardware_of(primitive)
         if device is not None:
             _check_legal(circuits, device, pub)
             return cls(list(circuits), {q: q for q in range(circuits[0].num_qubits)})
         read = {q for terms in pub.observables for _, places, _ in terms for q in places if pub.kind == "expectation"}
         qubits = sorted({*read, *pub.measured, *(q for c in circuits for q in routing.active_qubits(c))}) or [0]
-        return cls([_narrowed(c, qubits) for c in circuits], {q: k for k, q in enumerate(qubits)})
+        return cls(
+            [in_known_gates(_narrowed(c, qubits), primitive) for c in circuits], {q: k for k, q in enumerate(qubits)}
+        )
 
 
 def _narrowed(circuit: QuantumCircuit, qubits: Sequence[int]) -> QuantumCircuit:

@@ -75,7 +75,15 @@ WIDE = """circuit wide(x[6]) on 6 qubits {
   for i in 0..6 { ry(x[i]) q[i]; }
 }
 """
+PLAIN = """OPENQASM 3.0;
+include "stdgates.inc";
+input float a;
+qubit[2] q;
+ry(a) q[0];
+cx q[0], q[1];
+"""
 FILES = {
+    "plain.qasm": PLAIN,
     "linear.py": LINEAR,
     "raises.py": RAISES,
     "no_model.py": NO_MODEL,
@@ -100,6 +108,13 @@ CASES: dict[str, tuple[int, str]] = {
     "unknown_pass": (2, "compile linear.py --target host --passes foldbatchnorm -o out"),
     "unknown_pass_to_print": (2, "compile linear.py --target host --print-after foldbatchnorm -o out"),
     "unknown_setting": (2, "compile linear.py --target host --set bitz=4 -o out"),
+    "negative_setting": (2, "compile plain.qasm --readout Z0 --target line:2 --max-circuits -4 -o out"),
+    "empty_readout": (2, "compile plain.qasm --readout= --target line:2 -o out"),
+    "empty_observable": (2, "compile plain.qasm --readout Z0, --target line:2 -o out"),
+    "no_readout": (2, "compile plain.qasm --target line:2 -o out"),
+    "readout_of_a_wrong_model": (2, "compile raises.py --readout Z0 --target line:2 -o out"),
+    "readout_of_a_model": (2, "compile linear.py --readout Z0 --target line:2 -o out"),
+    "no_mitigation": (3, "compile plain.qasm --readout Z0 --target tket:line:2 --zne 1,3 -o out"),
     "unknown_entry": (2, "compile linear.py --target host --entry modell -o out"),
     "strict_host_parts": (3, "compile linear.py --target nir --strict -o out"),
     "too_wide": (3, "compile wide.qsc --target line:4 -o out"),
