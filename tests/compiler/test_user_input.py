@@ -11,7 +11,7 @@ import qsc
 from pytket import Circuit as TketCircuit
 from qiskit import QuantumCircuit, qpy
 from qiskit.circuit import Parameter
-from qsc.ir import InputError
+from qsc.ir import InputError, TargetError
 from qsc.ir.ops import BitProbabilities, Expectation, Probabilities
 
 NUMBER: Any = 3
@@ -102,7 +102,7 @@ def test_numbers_of_numpy_are_numbers(bundle):
 
 
 def test_a_seed_of_numpy_is_a_seed(tmp_path: Path):
-    options = QUICK | {"seed": np.int64(3)}
+    options: dict[str, Any] = QUICK | {"seed": np.int64(3)}
     assert qsc.compile(circuit(), "line:2", readout="Z0", **options).save(tmp_path / "out").is_dir()
 
 
@@ -170,3 +170,15 @@ def test_what_is_no_model():
     refused(lambda: qsc.nn.Quantum(NUMBER, ["Z0"]), "P0005", "qsc.Circuit.from_qiskit")
     refused(lambda: qsc.nn.Quantum(circuit(), NUMBER), "P0005", "3 is not a readout")
     refused(lambda: qsc.nn.Quantum(circuit(), [NUMBER]), "P0005", "3 in the readout is no observable")
+
+
+def test_what_the_device_cannot_hold_is_said_before_what_is_too_large_to_check():
+    c = qsc.Circuit(40)
+    for q, angle in enumerate(c.inputs("x", 40)):
+        c.ry(angle, q)
+    for q in range(39):
+        c.cx(q, q + 1)
+    options: dict[str, Any] = {"readout": "probs", "passes": "light-cone", "effort": "fast"}
+    with pytest.raises(TargetError, match="error\\[T0002\\]: circuit circuit has 40 qubits, line:10 has 10"):
+        qsc.compile(c, "line:10", **options)
+    refused(lambda: qsc.compile(c, "line:40", **options), "R0005", "--no-verify (in Python verify=False)")

@@ -37,12 +37,12 @@ def test_an_estimator_gives_our_values_from_one_pub(lab, circuit):
 def test_aer_by_name(lab, circuit, target):
     job = lab.job(circuit, Expectation(circuit.name, OBSERVABLES), target)
     assert np.abs(submit(job.emission.files, job.split(VALUES), "aer") - job.run(VALUES)).max() < 1e-9
-    for asked in ({"shots": 4000}, {"precision": 4000**-0.5}):
+    for asked in ({"shots": 4096}, {"precision": 1 / 64}):
         drawn = [run(job.emission.files, flat(job), "aer", seed=seed, **asked) for seed in (1, 1, 2)]
-        assert drawn[0].facts.shots == 4000 * drawn[0].facts.executions
+        assert drawn[0].facts.shots == 4096 * drawn[0].facts.executions
         assert (drawn[0].values == drawn[1].values).all()
         assert (drawn[0].values != drawn[2].values).any()
-        assert np.abs(drawn[0].values - job.run(VALUES)).max() < 5 * 1.75 / np.sqrt(4000)
+        assert np.abs(drawn[0].values - job.run(VALUES)).max() < 5 * 1.75 / 64
     tables = lab.job(circuit, Probabilities(circuit.name, (0, 2)), target)
     found = submit(tables.emission.files, tables.split(VALUES), "aer", shots=4000)
     assert np.abs(found - tables.run(VALUES)).max() < 5 * 0.5 / np.sqrt(4000)
