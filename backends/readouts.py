@@ -21,6 +21,7 @@ from ..ir.ops import (
     Samples,
 )
 from ..ir.target import Target
+from .legality import CONTROL_FLOW
 
 Read: TypeAlias = Expectation | Probabilities | Samples | BitExpectation | BitProbabilities | BitSamples
 """Readouts that run on a device."""
@@ -78,8 +79,19 @@ def check_fits(circuit: Circuit, node: Node, target: Target) -> None:
         )
 
 
-def disconnected(circuit: Circuit, target: Target) -> str | None:
-    """Why the target's couplings cannot hold the circuit however it is placed; None where that is not plain to see."""
+_NO_GATES = ("measure", "reset", "delay", *CONTROL_FLOW)
+
+
+def misfit(circuit: Circuit, target: Target, said: str) -> str:
+    """Why the target cannot hold the circuit however it is placed, or what its SDK said where that is not known."""
+    reason = _uncoupled(circuit, target)
+    if reason is None and said.startswith("Unable to translate"):
+        gates = ", ".join(name for name in target.native_ops if name not in _NO_GATES)
+        reason = f"Qiskit knows no way to write its gates by {gates}"
+    return reason or said
+
+
+def _uncoupled(circuit: Circuit, target: Target) -> str | None:
     multi = (circuit.opcode != OPCODES["barrier"]) & (np.diff(circuit.wire_ptr) > 1)
     if "coupling" not in target.data or not multi.any():
         return None

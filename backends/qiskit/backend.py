@@ -34,7 +34,7 @@ from ...ir.types import DTYPES
 from ..base import Costs, Emission, RunOptions, SelfCheck
 from ..legality import DeviceRules, EmittedCircuit
 from ..pub import Pub, on_device
-from ..readouts import Read, check_fits, disconnected, op_of, read_bits, read_qubits, readout_of, unmeasured
+from ..readouts import Read, check_fits, misfit, op_of, read_bits, read_qubits, readout_of, unmeasured
 from . import primitives, routing
 from .described import target_from_table
 from .emitted import device_rules, emitted_circuit
@@ -117,7 +117,7 @@ class QiskitBackend:
         try:
             routed = routing.route(logical, device, seed, read, effort)
         except TranspilerError as fault:
-            reason = disconnected(circuit, target) or fault.message
+            reason = misfit(circuit, target, fault.message)
             raise TargetError.of(
                 "T0003", f"circuit {circuit.name} does not fit {target.name}: {reason}", circuit.place
             ) from fault

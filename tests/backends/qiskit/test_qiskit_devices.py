@@ -192,10 +192,14 @@ coupling = [[0, 1], [2, 3]]
     [
         (ISLANDS, "gates tie 3 of its qubits together, at most 2 of islands are coupled"),
         (ISLANDS.replace(', "cz"', ""), "it has gates on two or more qubits (cz), islands has none"),
+        (
+            ISLANDS.replace('"cz"', '"csx"').replace("[2, 3]", "[1, 2]"),
+            "Qiskit knows no way to write its gates by csx, rz, sx, x",
+        ),
         (ISLANDS.replace("[[0, 1], [2, 3]]", "[]"), "it has gates on two or more qubits (cz), islands has none"),
     ],
 )
-def test_a_device_that_couples_too_little(tmp_path, text, reason):
+def test_a_device_that_cannot_hold_a_circuit(tmp_path, text, reason):
     (tmp_path / "islands.toml").write_text(text)
     c = qsc.Circuit(3)
     for q, angle in enumerate(c.inputs("x", 3)):
