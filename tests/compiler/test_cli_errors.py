@@ -125,6 +125,7 @@ CASES: dict[str, tuple[int, str]] = {
     "run_missing_bundle": (2, "run nowhere --input zeros.npy"),
     "run_missing_input": (2, "run good --input nowhere.npy"),
     "run_wrong_shape": (2, "run good --input wide.npy"),
+    "run_negative_seed": (2, "run good --input zeros.npy --seed -1"),
     "run_not_numpy": (2, "run good --input linear.py"),
     "run_nan_input": (2, "run good --input nan.npy"),
     "run_output_cannot_be_written": (4, "run good --input zeros.npy -o linear.py/y.npy"),

@@ -11,7 +11,7 @@ import qsc
 from pytket import Circuit as TketCircuit
 from qiskit import QuantumCircuit, qpy
 from qiskit.circuit import Parameter
-from qsc.ir import InputError, TargetError
+from qsc.ir import InputError, Location, TargetError
 from qsc.ir.ops import BitProbabilities, Expectation, Probabilities
 
 NUMBER: Any = 3
@@ -99,6 +99,15 @@ def test_numbers_of_numpy_are_numbers(bundle):
     wanted = bundle.run(INPUTS, shots=100, seed=1, noise=True)
     found = bundle.run(INPUTS, shots=np.int64(100), seed=np.int64(1), noise=np.bool_(True))
     assert (found == wanted).all()
+
+
+def test_places_are_the_users_lines(bundle):
+    kernel = qsc.QuantumKernel(qsc.zz_feature_map(2), target=NUMBER)
+    for make in (lambda: bundle.run(INPUTS, shots=0), lambda: kernel(np.zeros((2, 2)))):
+        with pytest.raises(InputError) as caught:
+            make()
+        (fault,) = caught.value.diagnostics
+        assert fault.location == Location(__file__, make.__code__.co_firstlineno)
 
 
 def test_a_seed_of_numpy_is_a_seed(tmp_path: Path):
