@@ -18,6 +18,7 @@ from qiskit.quantum_info import SparseObservable
 from qiskit.transpiler.preset_passmanagers import generate_preset_pass_manager
 
 from ..ir import InputError
+from ..ir.diagnostics import user_line
 from .extras import need
 from .settings import PhysicalTerm
 
@@ -63,6 +64,7 @@ def primitive_of(backend: Any, device: str = "", *, estimates: bool = False) -> 
     raise InputError.of(
         "R0001",
         f"{what} is nothing to run circuits on",
+        user_line(),
         help='give "aer", a V2 estimator or sampler, a Qiskit BackendV2, or a service, session or batch of '
         "qiskit-ibm-runtime",
     )

@@ -75,6 +75,23 @@ WIDE = """circuit wide(x[6]) on 6 qubits {
   for i in 0..6 { ry(x[i]) q[i]; }
 }
 """
+QUBIT_TWICE = """
+import qsc
+import torch
+circuit = qsc.Circuit(2)
+circuit.cx(0, 0)
+model = qsc.nn.Quantum(circuit, ["Z0"])
+example_input = torch.zeros(2, 0)
+"""
+FEATURE_MAP = """
+import qsc
+import torch
+
+def model():
+    return qsc.nn.Quantum(qsc.zz_feature_map(0).circuit, ["Z0"])
+
+example_input = torch.zeros(2, 0)
+"""
 PLAIN = """OPENQASM 3.0;
 include "stdgates.inc";
 input float a;
@@ -84,6 +101,8 @@ cx q[0], q[1];
 """
 FILES = {
     "plain.qasm": PLAIN,
+    "qubit_twice.py": QUBIT_TWICE,
+    "feature_map.py": FEATURE_MAP,
     "linear.py": LINEAR,
     "raises.py": RAISES,
     "no_model.py": NO_MODEL,
@@ -109,6 +128,8 @@ CASES: dict[str, tuple[int, str]] = {
     "unknown_pass_to_print": (2, "compile linear.py --target host --print-after foldbatchnorm -o out"),
     "unknown_setting": (2, "compile linear.py --target host --set bitz=4 -o out"),
     "negative_setting": (2, "compile plain.qasm --readout Z0 --target line:2 --max-circuits -4 -o out"),
+    "qubit_twice": (2, "compile qubit_twice.py --target line:2 -o out"),
+    "feature_map": (2, "compile feature_map.py --target line:2 -o out"),
     "empty_readout": (2, "compile plain.qasm --readout= --target line:2 -o out"),
     "empty_observable": (2, "compile plain.qasm --readout Z0, --target line:2 -o out"),
     "no_readout": (2, "compile plain.qasm --target line:2 -o out"),
