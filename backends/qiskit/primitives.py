@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from typing import Any
 
@@ -16,7 +16,6 @@ from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit.providers import BackendV2
 
 from ...bridges.primitives import (
-    Primitive,
     aer_primitive,
     estimate,
     estimator_pubs,
@@ -110,7 +109,9 @@ def run(
         primitive = aer_primitive(exact, seed)
     else:
         primitive = primitive_of(backend, pub.device)
-    placed = _Placed.on(primitive, circuits, pub)
+    placed = _Placed.on(hardware_of(primitive), circuits, pub)
+    if is_aer(backend):
+        placed = replace(placed, circuits=[in_known_gates(c, primitive) for c in placed.circuits])
     values = pub.bind(variables)
     if isinstance(primitive, BaseEstimatorV2):
         _check_estimator(primitive, pub)
@@ -129,16 +130,13 @@ class _Placed:
     position: Mapping[int, int]
 
     @classmethod
-    def on(cls, primitive: Primitive, circuits: Sequence[QuantumCircuit], pub: Pub) -> _Placed:
-        device = hardware_of(primitive)
+    def on(cls, device: BackendV2 | None, circuits: Sequence[QuantumCircuit], pub: Pub) -> _Placed:
         if device is not None:
             _check_legal(circuits, device, pub)
             return cls(list(circuits), {q: q for q in range(circuits[0].num_qubits)})
         read = {q for terms in pub.observables for _, places, _ in terms for q in places if pub.kind == "expectation"}
         qubits = sorted({*read, *pub.measured, *(q for c in circuits for q in routing.active_qubits(c))}) or [0]
-        return cls(
-            [in_known_gates(_narrowed(c, qubits), primitive) for c in circuits], {q: k for k, q in enumerate(qubits)}
-        )
+        return cls([_narrowed(c, qubits) for c in circuits], {q: k for k, q in enumerate(qubits)})
 
 
 def _narrowed(circuit: QuantumCircuit, qubits: Sequence[int]) -> QuantumCircuit:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -37,7 +37,8 @@ def test_an_estimator_gives_our_values_from_one_pub(lab, circuit):
 def test_aer_by_name(lab, circuit, target):
     job = lab.job(circuit, Expectation(circuit.name, OBSERVABLES), target)
     assert np.abs(submit(job.emission.files, job.split(VALUES), "aer") - job.run(VALUES)).max() < 1e-9
-    for asked in ({"shots": 4096}, {"precision": 1 / 64}):
+    ways: list[dict[str, Any]] = [{"shots": 4096}, {"precision": 1 / 64}]
+    for asked in ways:
         drawn = [run(job.emission.files, flat(job), "aer", seed=seed, **asked) for seed in (1, 1, 2)]
         assert drawn[0].facts.shots == 4096 * drawn[0].facts.executions
         assert (drawn[0].values == drawn[1].values).all()
