@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
+import numpy as np
+
 from ..ir import Node, TargetError
-from ..ir.circuit import Circuit
-from ..ir.gates import OPCODES
+from ..ir.circuit import Circuit, split_groups
+from ..ir.gates import GATES, OPCODES
 from ..ir.ops import (
     BitExpectation,
     BitProbabilities,
@@ -19,6 +21,7 @@ from ..ir.ops import (
     Samples,
 )
 from ..ir.target import Target
+from .legality import CONTROL_FLOW
 
 Read: TypeAlias = Expectation | Probabilities | Samples | BitExpectation | BitProbabilities | BitSamples
 """Readouts that run on a device."""
@@ -74,6 +77,42 @@ def check_fits(circuit: Circuit, node: Node, target: Target) -> None:
             place,
             help="choose a device that has it: `qsc targets` lists them",
         )
+
+
+_NO_GATES = ("measure", "reset", "delay", *CONTROL_FLOW)
+
+
+def misfit(circuit: Circuit, target: Target, said: str) -> str:
+    """Why the target cannot hold the circuit however it is placed, or what its SDK said where that is not known."""
+    reason = _uncoupled(circuit, target)
+    if reason is None and said.startswith("Unable to translate"):
+        gates = ", ".join(name for name in target.native_ops if name not in _NO_GATES)
+        reason = f"Qiskit knows no way to write its gates by {gates}"
+    return reason or said
+
+
+def _uncoupled(circuit: Circuit, target: Target) -> str | None:
+    multi = (circuit.opcode != OPCODES["barrier"]) & (np.diff(circuit.wire_ptr) > 1)
+    if "coupling" not in target.data or not multi.any():
+        return None
+    if not target.data["coupling"]:
+        name = GATES[circuit.opcode[np.flatnonzero(multi)[0]]].name
+        return f"it has gates on two or more qubits ({name}), {target.name} has none"
+    rows = split_groups(circuit.wire_ptr, circuit.wires)
+    needed = _largest_part({row for row, wide in zip(rows, multi.tolist(), strict=True) if wide})
+    there = _largest_part(target.data["coupling"])
+    if needed <= there:
+        return None
+    return f"gates tie {needed} of its qubits together, at most {there} of {target.name} are coupled with each other"
+
+
+def _largest_part(groups: Iterable[Sequence[int]]) -> int:
+    """The most qubits that hang together where those of each group do."""
+    part: dict[int, set[int]] = {}
+    for group in groups:
+        joined = set(group).union(*(part.get(q, ()) for q in group))
+        part.update(dict.fromkeys(joined, joined))
+    return max(map(len, part.values()), default=1)
 
 
 def _needed(circuit: Circuit, node: Node) -> list[str]:

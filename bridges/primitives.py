@@ -15,8 +15,11 @@ from qiskit.primitives.containers.observables_array import ObservablesArray
 from qiskit.primitives.containers.sampler_pub import SamplerPub
 from qiskit.providers import BackendV2
 from qiskit.quantum_info import SparseObservable
+from qiskit.transpiler.preset_passmanagers import generate_preset_pass_manager
 
 from ..ir import InputError
+from ..ir.diagnostics import user_line
+from .extras import need
 from .settings import PhysicalTerm
 
 Primitive: TypeAlias = BaseEstimatorV2 | BaseSamplerV2
@@ -37,15 +40,18 @@ USUAL_SHOTS = 4096
 """The number of shots that a sampler is taken to draw where none is asked for, when jobs are parted."""
 
 
-def primitive_of(backend: Any, device: str = "") -> Primitive:
+def primitive_of(backend: Any, device: str = "", *, estimates: bool = False) -> Primitive:
     """The primitive to run on: an estimator or sampler as it is, else a sampler on what was given.
 
-    backend: a V2 primitive, a BackendV2, or a session, batch or service of qiskit-ibm-runtime; of a service the backend
-    `device` is taken, where `fake_torino` means `ibm_torino` too. Jobs are made with the given object alone.
+    backend: "aer", which is an estimator where the circuit is read by one (`estimates`), a V2 primitive, a BackendV2,
+    or a session, batch or service of qiskit-ibm-runtime; of a service the backend `device` is taken, where
+    `fake_torino` means `ibm_torino` too. Jobs are made with the given object alone.
     InputError R0001 for anything else.
     """
     if isinstance(backend, BaseEstimatorV2 | BaseSamplerV2):
         return backend
+    if is_aer(backend):
+        return aer_primitive(estimates)
     if _is_runtime(backend, ("Session", "Batch", "IBMBackend")):
         from qiskit_ibm_runtime import SamplerV2
 
@@ -54,11 +60,38 @@ def primitive_of(backend: Any, device: str = "") -> Primitive:
         return BackendSamplerV2(backend=backend)
     if callable(getattr(backend, "backends", None)) and callable(getattr(backend, "backend", None)):
         return primitive_of(_of_service(backend, device))
+    what = repr(backend) if isinstance(backend, str) else f"an object of type {type(backend).__name__}"
     raise InputError.of(
         "R0001",
-        f"a {type(backend).__name__} is nothing to run circuits on",
-        help="give a V2 estimator or sampler, a Qiskit BackendV2, or a service, session or batch of qiskit-ibm-runtime",
+        f"{what} is nothing to run circuits on",
+        user_line(),
+        help='give "aer", a V2 estimator or sampler, a Qiskit BackendV2, or a service, session or batch of '
+        "qiskit-ibm-runtime",
     )
+
+
+def is_aer(backend: Any) -> bool:
+    """Whether Aer's own primitives are asked for, by name."""
+    return isinstance(backend, str) and backend == "aer"
+
+
+def aer_primitive(estimates: bool, seed: int | None = None) -> Primitive:
+    """Aer's estimator, exact where it is asked for no precision, or its sampler. MissingError without Aer."""
+    need("qiskit_aer", "qiskit")
+    from qiskit_aer.primitives import EstimatorV2, SamplerV2
+
+    # Aer's truncation of qubits that it takes for unneeded gives wrong expectation values (Aer 0.18.2).
+    options = {"backend_options": {"enable_truncation": False}}
+    return EstimatorV2(options=options) if estimates else SamplerV2(seed=seed)
+
+
+def in_known_gates(circuit: QuantumCircuit, primitive: Primitive) -> QuantumCircuit:
+    """The circuit in gates that the simulator behind a primitive has; as it is where it has them, or is not known."""
+    simulator = getattr(primitive, "_backend", None)
+    if not isinstance(simulator, BackendV2) or set(circuit.count_ops()) <= set(simulator.operation_names):
+        return circuit
+    gates = sorted(set(simulator.operation_names) & {"rz", "ry", "rx", "h", "cx", "cz", "p", "measure", "reset"})
+    return generate_preset_pass_manager(0, basis_gates=gates).run(circuit)
 
 
 def _is_runtime(thing: Any, names: Sequence[str]) -> bool:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..frontends.readouts import Reading
+from ..ir import InputError
+from ..ir.diagnostics import user_line
 from .bundle import Bundle
 from .driver import Options, compile_model
 
 
 def compile(
     model: Any,
-    target: str | Sequence[str],
+    target: str | Path | Sequence[str | Path],
     *,
     example_input: Any = None,
     entry: str | None = None,
@@ -35,12 +38,13 @@ def compile(
 ) -> Bundle:
     """Compile a model for a target and check the result.
 
-    model: a torch module, a path (.py, .pt2, .qsc, .qasm, .qpy, .json of pytket), a loaded Module, or a qsc.Circuit
-    with readout=. target: a name of `qsc targets`, a .toml file, or several, one of each kind. example_input: a
-    tensor or a tuple of tensors, batch first, for a torch module. readout: of a circuit or a circuit file, "probs",
-    "samples" or observables such as "Z0, Z1*Z2"; None for what the file measures. effort: "fast", "default" or
-    "max", how much is tried for a better circuit. max_error: largest error that verification accepts; 0 for 1e-9
-    (float64) or 1e-5. Further keywords are options of passes, named as on the command line: `bits=4` is `--bits 4`.
+    model: a torch module, a path (.py, .pt2, .qsc, .qasm, .qpy, .json of pytket), a circuit of Qiskit or pytket, a
+    qsc.Circuit with readout=, or a loaded Module. target: a name of `qsc targets`, a .toml file, or several, one of
+    each kind. example_input: a tensor or a tuple of tensors, batch first, for a torch module. readout: of a circuit or
+    a circuit file, "probs", "samples" or observables such as "Z0, Z1*Z2"; None for what it measures. effort: "fast",
+    "default" or "max", how much is tried for a better circuit. max_error: largest error that verification accepts; 0
+    for 1e-9 (float64) or 1e-5. Further keywords are options of passes, named as on the command line: `bits=4` is
+    `--bits 4`, and `zne=[1, 3]` is `--zne 1,3`.
 
     Example::
 
@@ -50,20 +54,44 @@ def compile(
     Raises qsc.QscError, whose `exit_code` and `diagnostics` say what is wrong.
     """
     options = Options(
-        targets=(target,) if isinstance(target, str) else tuple(target),
+        targets=_targets(target),
         entry=entry,
-        input_shape=tuple(input_shape) if input_shape is not None else None,
+        input_shape=None if input_shape is None else _shape(input_shape),
         readout=readout,
         calibration=Path(calibration) if isinstance(calibration, str) else calibration,
         weights=weights,
         passes=passes,
-        settings={key.replace("_", "-"): str(value) for key, value in settings.items()},
+        settings={key.replace("_", "-"): _text(value) for key, value in settings.items() if value is not None},
         strict=strict,
         verify=verify,
         verify_each=verify_each,
         keep_stages=keep_stages,
         max_error=max_error,
         effort=effort,
-        seed=seed,
+        seed=int(seed) if isinstance(seed, Integral) else seed,
     )
     return compile_model(model, options, example_input=example_input)
+
+
+def _targets(given: str | Path | Sequence[str | Path]) -> tuple[str, ...]:
+    several = [given] if isinstance(given, str | Path) or not isinstance(given, Iterable) else list(given)
+    for target in several:
+        if not isinstance(target, str | Path):
+            raise _wrong("T0001", "target", target, 'a name, as in target="fake_torino", or a .toml file')
+    return tuple(map(str, several))
+
+
+def _shape(given: Sequence[int]) -> tuple[int, ...]:
+    sizes = tuple(given) if isinstance(given, Iterable) else (given,)
+    if not all(isinstance(size, Integral) for size in sizes):
+        raise _wrong("O0002", "input_shape", given, "whole numbers, as in (1, 8, 8)")
+    return tuple(map(int, sizes))
+
+
+def _wrong(code: str, option: str, value: Any, known: str) -> InputError:
+    return InputError.of(code, f"option {option} is {value!r}", user_line(), help=f"it takes {known}")
+
+
+def _text(value: Any) -> str:
+    """The value of a pass's option as it stands on the command line; a list has commas between."""
+    return ",".join(map(str, value)) if isinstance(value, list | tuple | np.ndarray) else str(value)

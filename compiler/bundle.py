@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from math import inf
 from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ import numpy as np
 
 from ..backends.base import Backend, RunOptions
 from ..ir import InputError, Module
+from ..ir.diagnostics import did_you_mean, user_line
 from ..ir.ops import Launch, Readout
 from ..ir.types import DYNAMIC, Type
 from . import registry, storage
@@ -28,6 +30,8 @@ WEIGHTS = "weights.safetensors"
 PROGRAM = "program.qsc"
 SOURCE = "source.qsc"
 REPORT = "report.html"
+RUN_OPTIONS = frozenset({"shots", "noise", "seed", "precision", "importer", "backend", "target_error"})
+"""Keywords of `Bundle.run` and `Bundle.outputs`."""
 CHUNK_BYTES = 256 * 2**20
 """Rough memory that one chunk of a run may take."""
 
@@ -85,7 +89,10 @@ class Bundle:
     # What one can do with it
 
     def run(self, *inputs: Any, **options: Any) -> Any:
-        """The outputs for a batch of inputs, as `outputs` gives them; a single output alone."""
+        """The outputs for a batch of inputs, as `outputs` gives them; a single output alone. Options as there."""
+        for option in sorted(options.keys() - RUN_OPTIONS):
+            help = did_you_mean(option, RUN_OPTIONS)
+            raise InputError.of("O0002", f"run has no option {option!r}", user_line(), help=help)
         found = self.outputs(*inputs, **options)
         return found[0] if len(found) == 1 else found
 
@@ -105,18 +112,21 @@ class Bundle:
         shots: None for exact values. noise: the device's own noise. precision: "f64" computes every float of the host
         program in float64, None as declared, "auto" in float64 unless the model spikes. importer: another framework
         that runs the artifacts, where the backend knows one. backend: something of your own that circuits run on in
-        place of the simulator: a V2 estimator or sampler, a Qiskit BackendV2, or a service, session or batch of
-        qiskit-ibm-runtime; a batch of inputs is one PUB a circuit and measurement setting. target_error: the standard
-        error that an estimator is asked for, 1/sqrt(shots) where left out.
+        place of the simulator: a V2 estimator or sampler, a Qiskit BackendV2, a service, session or batch of
+        qiskit-ibm-runtime, or "aer" for Aer's primitives; a batch of inputs is one PUB a circuit and measurement
+        setting. target_error: the standard error that an estimator is asked for, 1/sqrt(shots) where left out.
 
         Afterwards `standard_errors` holds the standard errors, where shots were drawn and something was measured: those
         of the measured values, carried through the host program to first order, as if measured values were independent.
         Raises InputError where the inputs do not fit, MissingError where the backend's SDK or program is not there.
         """
         arrays = check_arrays(inputs, self.program.graph.inputs)
-        self._check_options(shots, noise, seed, importer, backend)
+        _check_values(shots, noise, seed, precision, target_error)
+        drawn = None if shots is None else int(shots)
+        options = RunOptions(drawn, bool(noise), int(seed), importer, backend, target_error)
+        self._check_options(options)
         with naming_extras():
-            return self._run(arrays, RunOptions(shots, noise, seed, importer, backend, target_error), precision)
+            return self._run(arrays, options, precision)
 
     def _run(self, arrays: list[np.ndarray], options: RunOptions, precision: str | None) -> list[np.ndarray]:
         types = [v.type for v in self.program.graph.inputs]
@@ -166,19 +176,12 @@ class Bundle:
 
     # How it runs
 
-    def _check_options(
-        self, shots: int | None, noise: bool, seed: int, importer: str | None, backend: Any = None
-    ) -> None:
+    def _check_options(self, options: RunOptions) -> None:
         """InputError where an option asks for something that this model does not have."""
-        if shots is not None and (not isinstance(shots, int) or shots < 1):
-            raise InputError.of(
-                "R0001", f"shots is {shots!r}", help="a whole number of at least 1, or None for exact values"
-            )
+        noise, importer, backend = options.noise, options.importer, options.device
         launches = self.launches()
         measured = any(isinstance(n.op, Readout) for launch in launches for n in launch.body.walk())
-        if not isinstance(seed, Integral) or seed < 0:
-            raise InputError.of("R0001", f"seed is {seed!r}", help="a whole number, 0 or more")
-        if (shots is not None or noise or backend is not None) and not measured:
+        if (options.shots is not None or noise or backend is not None) and not measured:
             raise InputError.of("R0001", "shots and noise are for circuits on a device; this model has none there")
         others = sorted({self.backend_of(n).name for n in launches} - {"qiskit"}) if backend is not None else []
         if others:
@@ -250,6 +253,29 @@ def load(folder: str | Path) -> Bundle:
     """The bundle in `folder`, every hash checked. InputError where it is missing, damaged or of a newer schema."""
     manifest, files = storage.read_folder(Path(folder))
     return Bundle(manifest, files)
+
+
+def _check_values(shots: object, noise: object, seed: object, precision: object, target_error: object) -> None:
+    """InputError R0001 for a value that no option of a run takes."""
+    fine = target_error is None or (isinstance(target_error, int | float) and 0 < target_error < inf)
+    for option, value, good, known in (
+        (
+            "shots",
+            shots,
+            shots is None or _at_least(1, shots),
+            "a whole number of at least 1, or None for exact values",
+        ),
+        ("noise", noise, isinstance(noise, bool | np.bool_), "True or False"),
+        ("seed", seed, _at_least(0, seed), "a whole number, 0 or more"),
+        ("precision", precision, precision in ("auto", "f64", None), '"auto", "f64" or None'),
+        ("target_error", target_error, fine, "a number above 0, or None"),
+    ):
+        if not good:
+            raise InputError.of("R0001", f"{option} is {value!r}", user_line(), help=known)
+
+
+def _at_least(least: int, value: Any) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= least
 
 
 def _joined(chunks: Sequence[Sequence[np.ndarray | None]], axes: Sequence[int]) -> list[np.ndarray | None]:

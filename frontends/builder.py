@@ -3,36 +3,28 @@
 from __future__ import annotations
 
 import math
-import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 
 from .. import ir
 from ..bridges.extras import need
-from ..ir import AngleInput, CircuitEditor, InputError, Location, PauliSum, unitaries
+from ..ir import AngleInput, CircuitEditor, InputError, PauliSum, unitaries
 from ..ir.angles import ZERO_ROW, Row, add_rows, exact_factor, make_row, number_row
 from ..ir.circuit import empty_circuit
 from ..ir.conditions import Condition, bits_of
+from ..ir.diagnostics import user_line
 from ..ir.gates import OPCODES
 from ..ir.observables import pauli_product
 from ..ir.printer import format_angle
 
 
-def _caller() -> Location:
-    """The nearest line outside this file."""
-    frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename == __file__:
-        frame = frame.f_back
-    return Location(frame.f_code.co_filename, frame.f_lineno)
-
-
 def _wrong(code: str, message: str, help: str = "") -> InputError:
-    return InputError(ir.Diagnostic(code, message, _caller(), help=help))
+    return InputError(ir.Diagnostic(code, message, user_line(), help=help))
 
 
 class Angle:
@@ -170,6 +162,17 @@ class Bit:
         return Bit(("not", self.expression))
 
 
+def _wires(qubits: Sequence[int]) -> str:
+    return ", ".join(f"q[{qubit}]" for qubit in qubits)
+
+
+def _sizes(name: str, shape: int | Sequence[int]) -> tuple[int, ...]:
+    sizes = tuple(shape) if isinstance(shape, Iterable) else (shape,)
+    if not all(isinstance(size, Integral) for size in sizes):
+        raise _wrong("P0005", f"the angle input {name!r} has the shape {shape!r}", "whole numbers, as in 4 or (2, 4)")
+    return tuple(int(size) for size in sizes)
+
+
 AngleLike = Angle | float | Fraction
 
 
@@ -182,6 +185,9 @@ class Circuit:
     """
 
     def __init__(self, num_qubits: int, bits: int = 0) -> None:
+        for number, what in ((num_qubits, "qubits"), (bits, "classical bits")):
+            if not isinstance(number, Integral):
+                raise _wrong("P0005", f"the number of {what} is {number!r}", "a whole number, as in Circuit(4, bits=2)")
         if num_qubits < 1 or bits < 0:
             raise _wrong(
                 "P0004", f"a circuit has at least one qubit and no negative number of bits: {num_qubits}, {bits}"
@@ -189,7 +195,7 @@ class Circuit:
         self.num_qubits = num_qubits
         self.num_bits = bits
         self.variable_names: tuple[str, ...] = ()
-        self._editor = CircuitEditor("circuit", num_qubits, bits, place=_caller())
+        self._editor = CircuitEditor("circuit", num_qubits, bits, place=user_line())
 
     # Angle inputs
 
@@ -202,8 +208,8 @@ class Circuit:
         return self._declare(name, shape, "weight")
 
     def _declare(self, name: str, shape: int | Sequence[int], role: str) -> Any:
-        sizes = (int(shape),) if isinstance(shape, (int, np.integer)) else tuple(int(s) for s in shape)
-        if not name.isidentifier():
+        sizes = _sizes(name, shape)
+        if not isinstance(name, str) or not name.isidentifier():
             raise _wrong("P0005", f"the angle input {name!r} is not named by a plain identifier")
         if any(array.name == name for array in self._editor.inputs):
             raise _wrong("P0003", f"the angle input {name!r} is declared twice")
@@ -320,9 +326,7 @@ class Circuit:
     def pauli(self, angle: AngleLike, letters: str, qubits: Sequence[int], *, condition: Bit | None = None) -> None:
         """exp(-i angle/2 P), P the product of `letters` (of I, X, Y, Z), the first on the first of `qubits`."""
         if len(letters) != len(qubits) or not set(letters) <= set("IXYZ"):
-            raise _wrong(
-                "P0005", f"{letters!r} does not give one letter of I, X, Y, Z to each of the qubits {list(qubits)}"
-            )
+            raise _wrong("P0005", f"{letters!r} does not give one letter of I, X, Y, Z to each of {_wires(qubits)}")
         self._add("pauli", tuple(qubits), (angle,), pauli=letters, condition=condition)
 
     def pauli_rot(self, product: str | PauliSum, angle: AngleLike, *, condition: Bit | None = None) -> None:
@@ -424,7 +428,7 @@ class Circuit:
     def _of(cls, circuit: ir.Circuit) -> Circuit:
         """A builder that goes on where `circuit` ends."""
         made = cls(circuit.num_qubits, circuit.num_clbits)
-        made._editor = CircuitEditor.of(replace(circuit, place=_caller()))
+        made._editor = CircuitEditor.of(replace(circuit, place=user_line()))
         made.variable_names = circuit.variable_names
         return made
 
@@ -456,7 +460,7 @@ class Circuit:
             if not 0 <= qubit < self.num_qubits:
                 raise _wrong("C0001", f"{gate} on qubit {qubit}, but the circuit has qubits 0 to {self.num_qubits - 1}")
         if len(set(qubits)) != len(qubits):
-            raise _wrong("C0002", f"{gate} on qubits {list(qubits)} uses one qubit twice")
+            raise _wrong("C0002", f"{gate} on {_wires(qubits)} uses one qubit twice")
         for bit in bits:
             self._check_bit(bit)
         if condition is not None and not isinstance(condition, Bit):
@@ -471,7 +475,7 @@ class Circuit:
             clbits=[int(b) for b in bits],
             pauli=pauli,
             condition=None if condition is None else condition.expression,
-            location=_caller(),
+            location=user_line(),
         )
 
     def _row(self, angle: AngleLike) -> Row:

@@ -6,9 +6,11 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from numbers import Integral, Real
 
 from .. import ir
 from ..ir import InputError, Value, ops
+from ..ir.diagnostics import user_line
 from ..ir.graph import GraphBuilder
 from . import builder
 
@@ -54,6 +56,9 @@ def feature_map(circuit: FeatureMap | builder.Circuit | ir.Circuit) -> FeatureMa
     """
     if isinstance(circuit, FeatureMap):
         return circuit
+    if not isinstance(circuit, builder.Circuit | ir.Circuit):
+        help = "a qsc.Circuit whose angle inputs are the features, or a map such as qsc.zz_feature_map(2)"
+        raise InputError.of("P0005", f"a {type(circuit).__name__} is no feature map", user_line(), help=help)
     taken = circuit.build("feature_map") if isinstance(circuit, builder.Circuit) else circuit
     if any(array.role == "weight" for array in taken.inputs) or not taken.num_variables:
         raise InputError.of("P0005", f"circuit {taken.name} is no feature map: its angle inputs are data", taken.place)
@@ -67,7 +72,7 @@ def zz_feature_map(features: int, repetitions: int = 2, entanglement: str = "ful
     phi_i = x_i and phi_ij = (pi - x_i)(pi - x_j), so rz(2 x_i) and rzz(2 phi_ij); global phases are left out. The paper
     has +i in the exponent: the complex conjugate, with the same kernel. entanglement: "full" (every pair) or "linear".
     """
-    pairs = _pairs(features, entanglement)
+    pairs = _pairs(features, repetitions, entanglement)
     products = (*((i,) for i in range(features)), *pairs)
     circuit = builder.Circuit(features)
     angles = circuit.inputs("x", (len(products),))
@@ -90,9 +95,12 @@ def dense_angle_map(
     and after a single one, a ladder cx(0, 1), cx(1, 2), ... entangles; the last of several blocks has none, so that
     there are (qubits - 1) * max(repetitions - 1, 1) CX. axes: of "x", "y", "z".
     """
-    if features < 1 or per_qubit < 1 or repetitions < 1 or not axes or not set(axes) <= set("xyz"):
-        given = f"{features} features, {per_qubit} a qubit, {repetitions} repetitions, axes {list(axes)}"
-        raise InputError.of("P0004", f"no dense angle map has {given}")
+    if not _counts(features, per_qubit, repetitions) or not axes or not set(axes) <= set("xyz"):
+        given = f"{features!r} features, {per_qubit!r} a qubit, {repetitions!r} repetitions, axes {' '.join(axes)}"
+        help = "whole numbers from 1, and axes of x, y and z"
+        raise InputError.of("P0004", f"no dense angle map has {given}", user_line(), help=help)
+    if not isinstance(scale, Real):
+        raise InputError.of("P0004", f"a dense angle map scales by a number, not by {scale!r}", user_line())
     qubits = -(-features // per_qubit)
     circuit = builder.Circuit(qubits)
     angles = circuit.inputs("x", (features,))
@@ -106,9 +114,14 @@ def dense_angle_map(
     return FeatureMap(circuit.build("dense_angle_map"), tuple((i,) for i in range(features)), features)
 
 
-def _pairs(features: int, entanglement: str) -> tuple[tuple[int, int], ...]:
-    if features < 1 or entanglement not in ENTANGLEMENT:
-        given = f"{features} features and the entanglement {entanglement!r}"
-        raise InputError.of("P0004", f"no ZZ feature map has {given}", help=f"known: {', '.join(ENTANGLEMENT)}")
+def _pairs(features: int, repetitions: int, entanglement: str) -> tuple[tuple[int, int], ...]:
+    if not _counts(features, repetitions) or entanglement not in ENTANGLEMENT:
+        given = f"{features!r} features, {repetitions!r} repetitions and the entanglement {entanglement!r}"
+        help = f"whole numbers from 1, and {' or '.join(ENTANGLEMENT)}"
+        raise InputError.of("P0004", f"no ZZ feature map has {given}", user_line(), help=help)
     found: Iterable[tuple[int, int]] = combinations(range(features), 2)
     return tuple((a, b) for a, b in found if entanglement == "full" or b == a + 1)
+
+
+def _counts(*numbers: int) -> bool:
+    return all(isinstance(number, Integral) and number > 0 for number in numbers)

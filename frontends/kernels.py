@@ -41,7 +41,7 @@ def overlap(circuit: Circuit) -> Circuit:
         _append(editor, circuit, row, [_shifted(circuit.angles.row(a), size) for a in row.angles], row.gate.name)
     for row in reversed(rows):
         if row.gate.inverse is None:
-            raise InputError.of("P0005", f"{row.gate.name} has no inverse gate", circuit.place)
+            raise InputError.of("P0005", f"{row.gate.name} has no inverse gate", circuit.locations[row.location])
         given = [add_rows(ZERO_ROW, circuit.angles.row(a), -1) for a in row.angles]
         order = row.gate.inverse_order or range(len(given))
         _append(editor, circuit, row, [given[k] for k in order], row.gate.inverse)

@@ -10,7 +10,7 @@ from ..ir.diagnostics import did_you_mean
 from ..ir.ops import Expectation, Probabilities, Readout, Samples
 from ..ir.types import DYNAMIC, Type
 
-Reading = str | Sequence[PauliSum | str]
+Reading = str | PauliSum | Sequence[PauliSum | str]
 """Observables, or "probs", or "samples"; a text may hold observables with commas between: `Z0, Z1*Z2`."""
 
 SHOTS = 1024
@@ -46,8 +46,7 @@ def readout_op(circuit: ir.Circuit, reading: Reading, qubits: Sequence[int] | No
         return Probabilities(circuit.name, chosen)
     if reading == "samples":
         return Samples(circuit.name, chosen, SHOTS)
-    texts = reading.split(",") if isinstance(reading, str) else reading
-    observables = tuple(_observable(text, circuit) for text in texts)
+    observables = tuple(observable_of(part, circuit) for part in _parts(reading, circuit))
     for observable in observables:
         if not set(observable.qubits) <= set(everything):
             raise InputError.of(
@@ -58,9 +57,33 @@ def readout_op(circuit: ir.Circuit, reading: Reading, qubits: Sequence[int] | No
     return Expectation(circuit.name, observables)
 
 
-def _observable(value: PauliSum | str, circuit: ir.Circuit) -> PauliSum:
+_HELP = 'give observables as "Z0, Z1*Z2", or "probs", or "samples"'
+
+
+def _parts(reading: Reading, circuit: ir.Circuit) -> Sequence[PauliSum | str]:
+    """One part an observable; InputError for what is no reading."""
+    if isinstance(reading, PauliSum):
+        return [reading]
+    if not isinstance(reading, str | Sequence):
+        message = f"a readout is a text or a list of observables, not {type(reading).__name__}: {reading!r}"
+        raise InputError.of("P0005", message, circuit.place, help=_HELP)
+    parts = reading.split(",") if isinstance(reading, str) else reading
+    empty = [k for k, part in enumerate(parts, 1) if isinstance(part, str) and not part.strip()]
+    if not parts or len(empty) == len(parts):
+        raise InputError.of("P0005", "the readout is empty", circuit.place, help=_HELP)
+    if empty:
+        message = f"observable {empty[0]} of the readout {reading!r} is empty"
+        raise InputError.of("P0005", message, circuit.place, help="one comma between two observables")
+    return parts
+
+
+def observable_of(value: PauliSum | str, circuit: ir.Circuit) -> PauliSum:
+    """The observable itself, or what a text says. InputError P0005 with the circuit's place for anything else."""
     if isinstance(value, PauliSum):
         return value
+    if not isinstance(value, str):
+        message = f"{value!r} in the readout is no observable"
+        raise InputError.of("P0005", message, circuit.place, help="write qsc.Z(0), or its text, as Z0 or Z1*Z2")
     try:
         return PauliSum.parse(value.strip())
     except ValueError as fault:

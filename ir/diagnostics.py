@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import FrameType
 from typing import ClassVar, Self
 
 
@@ -44,6 +46,22 @@ def join_locations(locations: Iterable[Location]) -> Location:
         return UNKNOWN
     paths = list(dict.fromkeys(location.path for location in known if location.path))
     return replace(known[0], path="+".join(paths))
+
+
+_NOT_THE_USER = (__name__.partition(".")[0], "functools", "torch")
+"""Packages that stand between the user's code and what it calls here."""
+
+
+def user_line() -> Location:
+    """The nearest line on the call stack that the user wrote; unknown where the command line called."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and _package(frame) in _NOT_THE_USER:
+        frame = frame.f_back
+    return UNKNOWN if _package(frame) == "click" else Location(frame.f_code.co_filename, frame.f_lineno)
+
+
+def _package(frame: FrameType) -> str:
+    return frame.f_globals.get("__name__", "").partition(".")[0]
 
 
 @dataclass(frozen=True)

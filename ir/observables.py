@@ -5,7 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from math import isfinite
+from numbers import Integral
+
+from .diagnostics import InputError, user_line
 
 PauliTerm = tuple[tuple[str, int], ...]
 """((letter, qubit), ...) sorted by qubit; the empty term is the identity."""
@@ -29,8 +33,9 @@ class PauliSum:
         total: dict[PauliTerm, float] = {}
         for term, coeff in terms:
             key = tuple(sorted(term, key=lambda f: f[1]))
-            if len({q for _, q in key}) != len(key):
-                raise ValueError(f"a Pauli product names one qubit twice: {term}")
+            for (a, qubit), (b, other) in pairwise(key):
+                if qubit == other:
+                    raise ValueError(f"a Pauli product names qubit {qubit} twice: {a}{qubit} and {b}{qubit}")
             total[key] = total.get(key, 0.0) + float(coeff)
         return cls(tuple(sorted((t, c) for t, c in total.items() if c != 0.0)))
 
@@ -81,15 +86,26 @@ class PauliSum:
         return self + -_lift(other)
 
     def __mul__(self, other: PauliSum | float) -> PauliSum:
-        """Product with a number, or with a sum on other qubits (a shared qubit is a ValueError)."""
-        return PauliSum.of((a + b, x * y) for a, x in self.terms for b, y in _lift(other).terms)
+        """Product with a number, or with a sum on other qubits. InputError P0005 where they share a qubit."""
+        factor = _lift(other)
+        try:
+            return PauliSum.of((a + b, x * y) for a, x in self.terms for b, y in factor.terms)
+        except ValueError as fault:
+            raise InputError.of("P0005", str(fault), user_line(), help="multiply letters on different qubits") from None
 
     def __rmul__(self, other: float) -> PauliSum:
         return self * other
 
 
 def _lift(value: PauliSum | float) -> PauliSum:
-    return value if isinstance(value, PauliSum) else PauliSum.of([((), float(value))])
+    if isinstance(value, PauliSum):
+        return value
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        message = f"Pauli sums are added to and multiplied with sums and numbers, not {type(value).__name__}: {value!r}"
+        raise InputError.of("P0005", message, user_line()) from None
+    return PauliSum.of([((), number)])
 
 
 def pauli_product(product: str | PauliSum) -> tuple[str, tuple[int, ...]]:
@@ -106,14 +122,22 @@ def pauli_product(product: str | PauliSum) -> tuple[str, tuple[int, ...]]:
 
 def X(qubit: int) -> PauliSum:
     """Pauli X on one qubit."""
-    return PauliSum.of([((("X", qubit),), 1.0)])
+    return _letter("X", qubit)
 
 
 def Y(qubit: int) -> PauliSum:
     """Pauli Y on one qubit."""
-    return PauliSum.of([((("Y", qubit),), 1.0)])
+    return _letter("Y", qubit)
 
 
 def Z(qubit: int) -> PauliSum:
     """Pauli Z on one qubit."""
-    return PauliSum.of([((("Z", qubit),), 1.0)])
+    return _letter("Z", qubit)
+
+
+def _letter(letter: str, qubit: int) -> PauliSum:
+    if not isinstance(qubit, Integral) or qubit < 0:
+        raise InputError.of(
+            "P0004", f"{letter} is asked for on qubit {qubit!r}", user_line(), help="qubits are whole numbers from 0"
+        )
+    return PauliSum.of([(((letter, int(qubit)),), 1.0)])

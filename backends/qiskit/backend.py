@@ -34,7 +34,7 @@ from ...ir.types import DTYPES
 from ..base import Costs, Emission, RunOptions, SelfCheck
 from ..legality import DeviceRules, EmittedCircuit
 from ..pub import Pub, on_device
-from ..readouts import Read, check_fits, op_of, read_bits, read_qubits, readout_of, unmeasured
+from ..readouts import Read, check_fits, misfit, op_of, read_bits, read_qubits, readout_of, unmeasured
 from . import primitives, routing
 from .described import target_from_table
 from .emitted import device_rules, emitted_circuit
@@ -129,8 +129,9 @@ class QiskitBackend:
         try:
             return converted, routing.route(logical, device, seed, read, effort), device
         except TranspilerError as fault:
+            reason = misfit(circuit, target, fault.message)
             raise TargetError.of(
-                "T0003", f"circuit {circuit.name} does not fit {target.name}: {fault.message}", circuit.place
+                "T0003", f"circuit {circuit.name} does not fit {target.name}: {reason}", circuit.place
             ) from fault
 
     def run(
@@ -156,7 +157,12 @@ class QiskitBackend:
             out, facts = np.zeros((0, *node.results[0].type.shape[1:])), Facts()
         elif options.device is not None:
             answer = primitives.run(
-                files, variables, options.device, precision=options.target_error, shots=options.shots
+                files,
+                variables,
+                options.device,
+                precision=options.target_error,
+                shots=options.shots,
+                seed=options.seed,
             )
             out, facts = answer.values, answer.facts
         else:

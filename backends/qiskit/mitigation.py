@@ -113,19 +113,34 @@ def _undo(out: QuantumCircuit, step: Step, device: SdkTarget) -> None:
 
 
 def _append_native(out: QuantumCircuit, gate: Gate, qubits: Sequence[Any], device: SdkTarget) -> None:
-    made = _native(gate.name, tuple(gate.params), gate.num_qubits, tuple(sorted(device.operation_names)))
+    names = tuple(sorted(device.operation_names))
+    known = gate.name in get_standard_gate_name_mapping()
+    made = _native(gate.name, tuple(gate.params), names) if known else _translated(gate, names)
     for step in made.data:
         out.append(step.operation, [qubits[made.find_bit(q).index] for q in step.qubits])
 
 
 @cache
-def _native(name: str, params: tuple[Any, ...], qubits: int, names: tuple[str, ...]) -> QuantumCircuit:
-    """One gate in a device's gates, up to a phase."""
+def _native(name: str, params: tuple[Any, ...], names: tuple[str, ...]) -> QuantumCircuit:
+    """As `_translated`, for a gate of Qiskit's library."""
+    return _translated(type(get_standard_gate_name_mapping()[name])(*params), names)
+
+
+def _translated(gate: Gate, names: tuple[str, ...]) -> QuantumCircuit:
+    """One gate in a device's gates, up to a phase. TargetError T0003 where they cannot make it."""
     standard = get_standard_gate_name_mapping()
-    source = QuantumCircuit(qubits)
-    source.append(type(standard[name])(*params), range(qubits))
+    source = QuantumCircuit(gate.num_qubits)
+    source.append(gate, range(gate.num_qubits))
     basis = [known for known in names if known in standard]
-    return generate_preset_pass_manager(1, basis_gates=basis, seed_transpiler=0).run(source)
+    try:
+        return generate_preset_pass_manager(1, basis_gates=basis, seed_transpiler=0).run(source)
+    except TranspilerError as fault:
+        gates = ", ".join(name for name in basis if isinstance(standard[name], Gate))
+        raise TargetError.of(
+            "T0003",
+            f"mitigation needs the gate {gate.name}, which Qiskit cannot write by {gates}",
+            help="choose a device with such gates as rz, sx, x and cz, or compile without zne and twirl",
+        ) from fault
 
 
 # Twirling

@@ -52,7 +52,8 @@ def noise_model(
             tables.setdefault(name, {})[places] = InstructionProperties(duration, error)
     for name, table in tables.items():
         device.add_instruction(operations[name], table, name=name)
-    model = NoiseModel(basis_gates=sorted(tables))
+    # Aer complains on the console of a model that knows no gate, as of a circuit that only measures.
+    model = NoiseModel(basis_gates=sorted({"id", *tables}))
     for qubits, error in basic_device_readout_errors(target=device):
         model.add_readout_error(error, qubits)
     for name, qubits, error in basic_device_gate_errors(target=device):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,12 @@ from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit.providers import BackendV2
 
 from ...bridges.primitives import (
+    aer_primitive,
     estimate,
     estimator_pubs,
     hardware_of,
+    in_known_gates,
+    is_aer,
     observables_array,
     primitive_of,
     sample,
@@ -87,18 +91,27 @@ def run(
     *,
     precision: float | None = None,
     shots: int | None = None,
+    seed: int | None = None,
 ) -> Answer:
     """Run one emission for a batch of angle variables (batch, variables), and wait for the result.
 
-    backend: see `bridges.primitives.primitive_of`. An estimator gives expectations, a sampler everything: expectations
+    backend: see `bridges.primitives.primitive_of`; "aer" is an estimator for exact expectations and a sampler for all
+    else, with that seed. An estimator gives expectations, a sampler everything: expectations
     by one circuit a measurement setting. precision: the standard error that an estimator is asked for, 1/sqrt(shots)
     where left out. shots: of every circuit; the primitive's own default where left out.
     InputError R0001 where the kind of primitive does not fit; TargetError T0003 where its device cannot run the
     circuit.
     """
     circuits, pub = load_variants(files), load(files)[1]
-    primitive = primitive_of(backend, pub.device)
+    if is_aer(backend):
+        shots = shots if precision is None else ceil(precision**-2)
+        exact = pub.kind == "expectation" and not pub.correct_readout and shots is None
+        primitive = aer_primitive(exact, seed)
+    else:
+        primitive = primitive_of(backend, pub.device)
     placed = _Placed.on(hardware_of(primitive), circuits, pub)
+    if is_aer(backend):
+        placed = replace(placed, circuits=[in_known_gates(c, primitive) for c in placed.circuits])
     values = pub.bind(variables)
     if isinstance(primitive, BaseEstimatorV2):
         _check_estimator(primitive, pub)

@@ -77,7 +77,8 @@ class Runner:
         self.values = self.compact.expressions.evaluate(values)
         self.facts = Facts(simulated_qubits=self.compact.circuit.num_qubits)
         self.seeds = np.random.SeedSequence([options.seed, crc32(np.ascontiguousarray(values).tobytes())])
-        if options.noise and not pub.calibration:
+        # Where nothing is left to run or to read, there is no noise either.
+        if options.noise and not pub.calibration and (read or self.compact.circuit.data):
             raise InputError.of(
                 "O0002",
                 f"{pub.device} has no calibration, so there is no noise to simulate",

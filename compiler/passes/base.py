@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
 from enum import Enum
 from typing import ClassVar
 
 from ...bridges.services import Services
-from ...ir import Location, Module, Node
+from ...ir import InputError, Location, Module, Node
 from ...ir.diagnostics import UNKNOWN
 from ...ir.target import Target
 
@@ -95,6 +96,20 @@ class Pass:
 
     name: ClassVar[str] = ""
     contract: ClassVar[Contract] = Contract.VALUES
+    ranges: ClassVar[Mapping[str, tuple[int, int]]] = {}
+    """Option -> its least and greatest number, both taken. Every other number is finite and 0 or more."""
+
+    def __post_init__(self) -> None:
+        """InputError O0002 for a number outside its range."""
+        for field_ in fields(self):
+            value = getattr(self, field_.name)
+            if not isinstance(value, int | float):
+                continue
+            least, most = self.ranges.get(field_.name, (0, math.inf))
+            if not (least <= value <= most and math.isfinite(value)):
+                option = field_.name.replace("_", "-")
+                help = f"it takes {least} to {most}" if field_.name in self.ranges else "it takes a number, 0 or more"
+                raise InputError.of("O0002", f"option {option} of pass {self.name} is {value}", help=help)
 
     def run(self, module: Module, context: Context) -> Module:
         """The changed module; the given one is left as it is."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from ...ir import Graph, InputError, Module, Node, Value
+from ...ir import Graph, InputError, Module, Node, TargetError, Value
 from ...ir.ops import Expectation, Extrapolate, MitigatedExpectation, Probabilities, Reshape, Samples
 from ...ir.ops.mitigation import DECOUPLINGS, EXTRAPOLATIONS, FOLDINGS
 from .base import Context, Contract, Pass
@@ -17,8 +17,7 @@ class Mitigate(Pass):
     """Read expectations with error mitigation: zero-noise extrapolation, twirling, readout correction, decoupling.
 
     It marks the readouts; the backend folds, twirls and pads the routed circuit, which no pass touches afterwards.
-    Without noise every value stays what it was. Circuits that measure inside are read as before, and those for a target
-    whose backend does not do it.
+    Without noise every value stays what it was. Circuits that measure inside are read as before.
     """
 
     name: ClassVar[str] = "mitigate"
@@ -37,7 +36,7 @@ class Mitigate(Pass):
     """pulses on idle qubits: XX or XY4"""
 
     def run(self, module: Module, context: Context) -> Module:
-        """Every expectation of a unitary circuit as a mitigated one."""
+        """Every expectation of a unitary circuit as a mitigated one. TargetError T0003 where the backend has none."""
         scales = self._scales()
         if scales == (1,) and not (self.twirl or self.correct_readout or self.dd):
             return module
@@ -66,8 +65,6 @@ class Mitigate(Pass):
         odd = all(s > 0 and s % 2 for s in scales) and len({*scales}) == len(scales)
         if not odd or (self.zne and len(scales) < 2):
             raise _wrong("zne", self.zne, "at least two distinct odd numbers, as 1,3,5")
-        if self.twirl < 0:
-            raise _wrong("twirl", str(self.twirl), "a number of copies")
         return scales
 
     def _changed(
@@ -87,8 +84,7 @@ class Mitigate(Pass):
             op.circuit, op.observables, scales, self.folding, self.twirl, self.correct_readout, self.dd, context.seed
         )
         if context.supports is not None and context.supports(replace(node, op=marked), module) is not None:
-            context.remark(self, f"circuit {op.circuit}: read as before, the target mitigates nothing", node.location)
-            return [node]
+            raise _no_mitigation(op.circuit, context, node)
         (plain,) = node.results
         (wide,) = marked.result_types(tuple(v.type for v in node.operands), module)
         name = fresh_name(f"{plain.name}_noisy", taken)
@@ -104,6 +100,18 @@ class Mitigate(Pass):
             self, f"circuit {op.circuit}: {', '.join(parts)}; {circuits} circuits in place of 1", node.location
         )
         return [replace(node, op=marked, results=(read,)), Node(joined, (read,), node.results, node.location)]
+
+
+def _no_mitigation(circuit: str, context: Context, node: Node) -> TargetError:
+    target = context.target
+    device = "the target" if target is None else f"{target.name}, of the {target.backend} backend,"
+    known = "fake_torino, line:8, ionq_aria_25, a .toml file"
+    return TargetError.of(
+        "T0003",
+        f"circuit {circuit}: {device} has no error mitigation",
+        node.location,
+        help=f"targets of the qiskit backend have it: {known} (`qsc targets` lists them)",
+    )
 
 
 def _wrong(option: str, value: str, known: str) -> InputError:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import numpy as np
 
-from ...ir import Graph, InputError, Module, Node, Value
+from ...ir import Graph, Module, Node, Value
 from ...ir.ops import Conv, Dequantize, Linear
 from ...ir.types import Type, dtype_name
 from .base import Context, Contract, Measured, Pass
@@ -24,15 +25,14 @@ class QuantizeWeights(Pass):
 
     name: ClassVar[str] = "quantize-weights"
     contract: ClassVar[Contract] = Contract.APPROXIMATE
+    ranges: ClassVar[Mapping[str, tuple[int, int]]] = {"bits": (2, 16)}
     bits: int = 8
     """2 to 16; a weight is a whole number between -(2^(bits-1) - 1) and 2^(bits-1) - 1 times its scale"""
     per_channel: bool = True
     """one scale for every output channel; otherwise one for the whole weight"""
 
     def run(self, module: Module, context: Context) -> Module:
-        """The module whose layers take `dequantize(q, scale)` in the place of a float weight. InputError O0002."""
-        if not 2 <= self.bits <= 16:
-            raise InputError.of("O0002", f"option bits of pass {self.name} is {self.bits}", help="it takes 2 to 16")
+        """The module whose layers take `dequantize(q, scale)` in the place of a float weight."""
         quantizer = _Quantizer(self, module)
         graph = map_graphs(module.graph, quantizer.rewrite)
         if not quantizer.found:

@@ -44,9 +44,9 @@ def read_model(circuit: Circuit, bits: Sequence[Bit], reading: Reading | None) -
             "M0002",
             "the circuit measures nothing, so it does not say what the model's output is",
             circuit.place,
-            help='give a readout: --readout "Z0, Z1*Z2", --readout probs or --readout samples',
+            help='give a readout, "Z0, Z1*Z2", "probs" or "samples": by --readout, or in Python by readout=',
         )
-    kind = reading or ("probs" if len(everything) <= MOST_PROBABILITIES else "samples")
+    kind = reading if isinstance(reading, str) else ("probs" if len(everything) <= MOST_PROBABILITIES else "samples")
     if read != everything:
         return module_around(circuit, _bit_readout(circuit, kind, [bits[k] for k in everything]))
     qubits = [measured.qubits[k] for k in read] or None
@@ -107,7 +107,7 @@ def _bit_readout(circuit: Circuit, kind: str, values: Sequence[Bit]) -> Readout:
             "M0005",
             "a classical bit of the circuit ends as an expression over several measurements, which cannot be read",
             circuit.place,
-            help='give a readout of qubits: --readout "Z0, Z1*Z2"',
+            help='give a readout of qubits, as "Z0, Z1*Z2": by --readout, or in Python by readout=',
         )
     if kind == "probs":
         return BitProbabilities(circuit.name, tuple(plain))

@@ -17,8 +17,10 @@ from ...ir import Diagnostic, InputError, Location
 FOREIGN = ("torch", "snntorch", "norse", "spikingjelly", "sinabs", "rockpool", "pennylane", "qiskit_machine_learning")
 """Packages whose layers are named in a diagnostic about one of their operations."""
 _FRAME = re.compile(r'File "([^"]+)", line (\d+)')
-_HERE = str(Path(__file__).parent) + os.sep
-_LIBRARIES = (str(Path(torch.__file__).parent) + os.sep, _HERE, "<", "torch" + os.sep)
+_PACKAGE = Path(__file__).parents[2]
+_PARTS = ("backends", "bridges", "compiler", "frontends", "ir")
+_HERE = tuple(str(_PACKAGE / part) + os.sep for part in _PARTS)
+_LIBRARIES = (str(Path(torch.__file__).parent) + os.sep, *_HERE, "<", "torch" + os.sep)
 
 
 STATE = "pass the state in and out instead, or make it in forward"
@@ -73,7 +75,7 @@ def _user_frame(trace: str) -> tuple[str, int]:
 
 
 def is_user_file(file: str) -> bool:
-    """Whether a source file is the user's: not torch, not an installed package, not this frontend."""
+    """Whether a source file is the user's: not torch, not an installed package, not this one."""
     return not file.startswith(_LIBRARIES) and f"{os.sep}site-packages{os.sep}" not in file
 
 

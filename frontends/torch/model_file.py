@@ -6,14 +6,14 @@ import contextlib
 import sys
 import types
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from ...ir import InputError, Location
+from ...ir import CheckError, InputError, Location, MissingError, QscError, TargetError
 from ...ir.diagnostics import did_you_mean
 from ..base import Imported
 from .export import quietly
@@ -109,9 +109,12 @@ def execute(file: Path) -> dict[str, Any]:
     return module.__dict__
 
 
-def raised(error: BaseException, file: Path) -> InputError:
-    """M0003 for an error of the user's own code."""
+def raised(error: BaseException, file: Path) -> QscError:
+    """M0003 for an error of the user's own code; what qsc refused there as it is, with a place."""
     place = place_in_user_code(error.__traceback__, "") or Location(str(file))
+    if isinstance(error, QscError):
+        kind = next((kind for kind in (TargetError, MissingError, CheckError) if isinstance(error, kind)), InputError)
+        return kind([replace(d, location=d.location or place) for d in error.diagnostics])
     return _error("M0003", f"the model file raised {type(error).__name__}: {first_lines(error)}", place)
 
 

@@ -15,11 +15,12 @@ from torch import Tensor, nn
 from ... import ir
 from ...bridges.extras import need
 from ...ir import Diagnostic, InputError, PauliSum, ops
-from ...ir.diagnostics import did_you_mean
+from ...ir.diagnostics import did_you_mean, user_line
 from ...ir.interpreter import quantum, unitaries
 from ...ir.unitaries import MOST_QUBITS
 from ...ir.verifier import circuit_faults
 from .. import builder
+from ..readouts import observable_of
 
 if TYPE_CHECKING:
     from .nn_backend import Executions, Runner
@@ -160,9 +161,9 @@ class Quantum(nn.Module):
         if isinstance(readout, ops.Expectation):
             read = ", ".join(map(str, readout.observables))
         elif isinstance(readout, ops.Probabilities):
-            read = f"probabilities of qubits {list(readout.qubits)}"
+            read = f"probabilities of qubits {', '.join(map(str, readout.qubits))}"
         else:
-            read = f"{readout.shots} samples of qubits {list(readout.qubits)}"
+            read = f"{readout.shots} samples of qubits {', '.join(map(str, readout.qubits))}"
         inputs = ", ".join(f"{a.name}{list(a.shape)}" for a in c.inputs if a.role != "weight")
         return f"{c.name}: {c.num_qubits} qubits, {len(c)} gates, inputs=({inputs}), readout=({read})"
 
@@ -230,7 +231,10 @@ def _take_circuit(circuit: builder.Circuit | ir.Circuit | str | Path, name: str 
         return circuit.build(name or "circuit")
     if not isinstance(circuit, (str, Path)):
         raise InputError.of(
-            "P0005", f"a circuit is a qsc.Circuit, an IR circuit or .qsc text, not a {type(circuit).__name__}"
+            "P0005",
+            f"a circuit is a qsc.Circuit, an IR circuit or .qsc text, not a {type(circuit).__name__}",
+            user_line(),
+            help="qsc.Circuit.from_qiskit and qsc.Circuit.from_tket take a circuit of Qiskit or pytket",
         )
     from .. import text
 
@@ -257,9 +261,10 @@ def _take_readout(
     if readout in ("probs", "samples"):
         chosen = everything if qubits is None else tuple(int(q) for q in qubits)
         if not chosen or len(set(chosen)) != len(chosen) or not set(chosen) <= set(everything):
+            named = ", ".join(map(str, chosen)) or "none"
             raise InputError.of(
                 "C0005",
-                f"{readout} of qubits {list(chosen)}: not distinct qubits of a {circuit.num_qubits}-qubit circuit",
+                f"{readout} of qubits {named}: not distinct qubits of a {circuit.num_qubits}-qubit circuit",
                 circuit.place,
             )
         if readout == "probs":
@@ -267,7 +272,7 @@ def _take_readout(
         if shots < 1:
             raise InputError.of("P0004", f"samples need at least one shot, got {shots}", circuit.place)
         return ops.Samples(circuit.name, chosen, shots)
-    if isinstance(readout, (str, PauliSum)):
+    if isinstance(readout, PauliSum) or not isinstance(readout, Sequence) or isinstance(readout, str):
         known = ["probs", "samples"]
         raise InputError.of(
             "P0005",
@@ -277,7 +282,7 @@ def _take_readout(
         )
     if qubits is not None:
         raise InputError.of("P0005", "qubits= belongs to probs and samples; observables name theirs", circuit.place)
-    observables = tuple(_observable(o, circuit) for o in readout)
+    observables = tuple(observable_of(o, circuit) for o in readout)
     faults = [
         Diagnostic(
             "C0005",
@@ -290,12 +295,3 @@ def _take_readout(
     if faults or not observables:
         raise InputError(faults or Diagnostic("P0005", "a readout needs at least one observable", circuit.place))
     return ops.Expectation(circuit.name, observables)
-
-
-def _observable(value: Observable, circuit: ir.Circuit) -> PauliSum:
-    if isinstance(value, PauliSum):
-        return value
-    try:
-        return PauliSum.parse(value)
-    except ValueError as error:
-        raise InputError.of("P0005", str(error), circuit.place) from error

@@ -17,8 +17,16 @@ from torch import Tensor
 from torch.autograd.function import FunctionCtx
 
 from ...bridges.devices import without_free_rzz
-from ...bridges.extras import need
-from ...bridges.primitives import READOUT, Primitive, estimate, hardware_of, observables_array, primitive_of, sample
+from ...bridges.primitives import (
+    READOUT,
+    Primitive,
+    estimate,
+    hardware_of,
+    in_known_gates,
+    observables_array,
+    primitive_of,
+    sample,
+)
 from ...bridges.qiskit import to_qiskit
 from ...bridges.settings import PhysicalTerm, Setting, constants, group
 from ...ir import Circuit, InputError
@@ -59,7 +67,7 @@ class Runner:
         self.precision = shots**-0.5 if precision is None and shots is not None else precision
         self.shifts = Shifts(circuit)
         self.counted = Executions()
-        self.primitive = _aer(readout) if backend == "aer" else primitive_of(backend)
+        self.primitive = primitive_of(backend, estimates=isinstance(readout, Expectation))
         _check(circuit, readout, self.primitive)
         converted = to_qiskit(self.shifts.circuit)
         self._names = [parameter.name for parameter in converted.parameters]
@@ -159,15 +167,6 @@ class Runner:
         self.counted.executions += bindings * settings
 
 
-def _aer(readout: Read) -> Primitive:
-    need("qiskit_aer", "qiskit")
-    from qiskit_aer.primitives import EstimatorV2, SamplerV2
-
-    # Aer's truncation of qubits that it takes for unneeded gives wrong expectation values (Aer 0.18.2).
-    options = {"backend_options": {"enable_truncation": False}}
-    return EstimatorV2(options=options) if isinstance(readout, Expectation) else SamplerV2()
-
-
 def _check(circuit: Circuit, readout: Read, primitive: Primitive) -> None:
     if not isinstance(primitive, BaseEstimatorV2):
         return
@@ -218,7 +217,7 @@ def _fitted(circuits: Sequence[QuantumCircuit], primitive: Primitive) -> tuple[l
     device = hardware_of(primitive)
     places = list(range(circuits[0].num_qubits)) if circuits else []
     if device is None:
-        return [_in_known_gates(circuit, primitive) for circuit in circuits], places
+        return [in_known_gates(circuit, primitive) for circuit in circuits], places
     made = [_placed(circuit, device) for circuit in circuits]
     if made and made[0].layout is not None:
         places = made[0].layout.final_index_layout(filter_ancillas=True)
@@ -229,14 +228,6 @@ def _placed(circuit: QuantumCircuit, device: BackendV2) -> QuantumCircuit:
     described: Any = device.target
     target = without_free_rzz(described, circuit)
     return generate_preset_pass_manager(1, target=target, seed_transpiler=SEED).run(circuit)
-
-
-def _in_known_gates(circuit: QuantumCircuit, primitive: Primitive) -> QuantumCircuit:
-    simulator = getattr(primitive, "_backend", None)
-    if not isinstance(simulator, BackendV2) or set(circuit.count_ops()) <= set(simulator.operation_names):
-        return circuit
-    gates = sorted(set(simulator.operation_names) & {"rz", "ry", "rx", "h", "cx", "cz", "p", "measure", "reset"})
-    return generate_preset_pass_manager(0, basis_gates=gates).run(circuit)
 
 
 class _OnBackend(torch.autograd.Function):

@@ -51,7 +51,8 @@ class CircuitOp(Op):
     def _check_qubits(self, qubits: tuple[int, ...], module: Module) -> None:
         width = self._circuit(module).num_qubits
         if len(set(qubits)) != len(qubits) or any(not 0 <= q < width for q in qubits):
-            raise TypeFault(f"qubits {list(qubits)} are not distinct qubits of a {width}-qubit circuit", code="C0005")
+            named = ", ".join(map(str, qubits)) or "none"
+            raise TypeFault(f"qubits {named} are not distinct qubits of a {width}-qubit circuit", code="C0005")
 
 
 @dataclass(frozen=True)

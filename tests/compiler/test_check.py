@@ -164,6 +164,7 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
         'backend = "qiskit"\nname = "mine"\nqubits = 3\nbasis = ["rz", "sx", "x", "cz"]\ncoupling = [[0, 1], [0, 2]]\n'
     )
     (folder / "mine.toml").write_text(table + "directed = true\n")
+    qsc.compile(chain(), folder / "mine.toml", readout="probs", effort="fast", verify=False).save(folder / "own")
     return folder
 
 
@@ -172,6 +173,8 @@ RUNS: dict[str, tuple[int, str]] = {
     "other": (0, "check chain --target fake_nairobi --budget good.toml"),
     "illegal": (1, "check chain --target fake_athens"),
     "directions": (1, "check chain --target mine.toml"),
+    "file_not_named": (2, "check own"),
+    "file_named": (0, "check own --target mine.toml"),
     "over": (1, "check chain --budget tight.toml"),
     "no_bundle": (2, "check nowhere"),
     "no_target": (2, "check chain --target fake_torini"),

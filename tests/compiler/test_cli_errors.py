@@ -75,7 +75,34 @@ WIDE = """circuit wide(x[6]) on 6 qubits {
   for i in 0..6 { ry(x[i]) q[i]; }
 }
 """
+QUBIT_TWICE = """
+import qsc
+import torch
+circuit = qsc.Circuit(2)
+circuit.cx(0, 0)
+model = qsc.nn.Quantum(circuit, ["Z0"])
+example_input = torch.zeros(2, 0)
+"""
+FEATURE_MAP = """
+import qsc
+import torch
+
+def model():
+    return qsc.nn.Quantum(qsc.zz_feature_map(0).circuit, ["Z0"])
+
+example_input = torch.zeros(2, 0)
+"""
+PLAIN = """OPENQASM 3.0;
+include "stdgates.inc";
+input float a;
+qubit[2] q;
+ry(a) q[0];
+cx q[0], q[1];
+"""
 FILES = {
+    "plain.qasm": PLAIN,
+    "qubit_twice.py": QUBIT_TWICE,
+    "feature_map.py": FEATURE_MAP,
     "linear.py": LINEAR,
     "raises.py": RAISES,
     "no_model.py": NO_MODEL,
@@ -100,6 +127,15 @@ CASES: dict[str, tuple[int, str]] = {
     "unknown_pass": (2, "compile linear.py --target host --passes foldbatchnorm -o out"),
     "unknown_pass_to_print": (2, "compile linear.py --target host --print-after foldbatchnorm -o out"),
     "unknown_setting": (2, "compile linear.py --target host --set bitz=4 -o out"),
+    "negative_setting": (2, "compile plain.qasm --readout Z0 --target line:2 --max-circuits -4 -o out"),
+    "qubit_twice": (2, "compile qubit_twice.py --target line:2 -o out"),
+    "feature_map": (2, "compile feature_map.py --target line:2 -o out"),
+    "empty_readout": (2, "compile plain.qasm --readout= --target line:2 -o out"),
+    "empty_observable": (2, "compile plain.qasm --readout Z0, --target line:2 -o out"),
+    "no_readout": (2, "compile plain.qasm --target line:2 -o out"),
+    "readout_of_a_wrong_model": (2, "compile raises.py --readout Z0 --target line:2 -o out"),
+    "readout_of_a_model": (2, "compile linear.py --readout Z0 --target line:2 -o out"),
+    "no_mitigation": (3, "compile plain.qasm --readout Z0 --target tket:line:2 --zne 1,3 -o out"),
     "unknown_entry": (2, "compile linear.py --target host --entry modell -o out"),
     "strict_host_parts": (3, "compile linear.py --target nir --strict -o out"),
     "too_wide": (3, "compile wide.qsc --target line:4 -o out"),
@@ -110,6 +146,7 @@ CASES: dict[str, tuple[int, str]] = {
     "run_missing_bundle": (2, "run nowhere --input zeros.npy"),
     "run_missing_input": (2, "run good --input nowhere.npy"),
     "run_wrong_shape": (2, "run good --input wide.npy"),
+    "run_negative_seed": (2, "run good --input zeros.npy --seed -1"),
     "run_not_numpy": (2, "run good --input linear.py"),
     "run_nan_input": (2, "run good --input nan.npy"),
     "run_output_cannot_be_written": (4, "run good --input zeros.npy -o linear.py/y.npy"),

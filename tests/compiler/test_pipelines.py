@@ -56,6 +56,27 @@ def test_what_is_wrong_in_a_pipeline_is_said(text: str, settings: dict[str, str]
     assert words in str(caught.value)
 
 
+NUMBERS = [
+    (name, option)
+    for name in registry.PASSES.entries
+    for option, field in pipelines.option_fields(registry.PASSES.load(name)).items()
+    if pipelines.option_type(registry.PASSES.load(name), field) in (int, float)
+]
+
+
+@pytest.mark.parametrize(("name", "option"), NUMBERS)
+def test_no_number_is_negative(name: str, option: str):
+    with pytest.raises(InputError, match=f"option {option} of pass {name} is -4(.0)?\n.*it takes") as caught:
+        pipelines.parse_pipeline(name, {f"{name}.{option}": "-4"})
+    assert caught.value.diagnostics[0].code == "O0002"
+
+
+def test_numbers_are_finite():
+    for value in ("nan", "inf"):
+        with pytest.raises(InputError, match=f"option tolerance of pass cancel-gates is {value}"):
+            pipelines.parse_pipeline("cancel-gates", {"tolerance": value})
+
+
 def test_a_setting_that_no_pass_takes():
     with pytest.raises(InputError, match="drop-qubits"):
         pipelines.check_settings({"drop-qbits": "true"}, pipelines.parse_pipeline("light-cone", {}))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -138,11 +139,14 @@ def test_places_are_the_callers_lines():
     assert [built.place_of(k).line for k in range(3)] == [first + 1, first + 3, first + 3]
 
 
+TEXT: Any = "a"
+HALF: Any = 1.5
+
 WRONG = {
     "product": ("P0005", "product of the angles x\\[0\\] and x\\[1\\]", lambda c, x: x[0] * x[1]),
     "qubit": ("C0001", "qubit 3", lambda c, x: c.h(3)),
     "negative": ("C0001", "qubit -1", lambda c, x: c.h(-1)),
-    "twice": ("C0002", "uses one qubit twice", lambda c, x: c.cx(1, 1)),
+    "twice": ("C0002", r"cx on q\[1\], q\[1\] uses one qubit twice", lambda c, x: c.cx(1, 1)),
     "bit": ("C0004", "bit 2", lambda c, x: c.measure(0, 2)),
     "condition": ("P0005", "a condition is a Bit", lambda c, x: c.x(0, condition=1)),
     "order": ("P0005", "takes qubits as integers", lambda c, x: c.rx(0, x[0])),
@@ -157,6 +161,12 @@ WRONG = {
     "same name": ("P0003", "declared twice", lambda c, x: c.weights("x", 2)),
     "shape": ("P0004", "holds no angle", lambda c, x: c.inputs("y", (2, 0))),
     "no qubits": ("P0004", "at least one qubit", lambda c, x: qsc.Circuit(0)),
+    "qubits as text": ("P0005", "the number of qubits is 'a'", lambda c, x: qsc.Circuit(TEXT)),
+    "half a qubit": ("P0005", "the number of qubits is 1.5", lambda c, x: qsc.Circuit(HALF)),
+    "bits as text": ("P0005", "the number of classical bits is 'a'", lambda c, x: qsc.Circuit(2, bits=TEXT)),
+    "name as number": ("P0005", "angle input 3 is not named", lambda c, x: c.inputs(3)),
+    "shape as text": ("P0005", "angle input 'y' has the shape 'a'", lambda c, x: c.inputs("y", "a")),
+    "half a size": ("P0005", "angle input 'y' has the shape 1.5", lambda c, x: c.weights("y", 1.5)),
 }
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import numpy as np
 import pytest
 import qsc
@@ -11,6 +14,8 @@ from qsc.frontends.kernels import kernel_module, overlap
 from qsc.ir import InputError, print_module, verify
 from qsc.ir.interpreter import evaluate
 from qsc.ir.interpreter.compare import unitary
+
+TEXT: Any = "a"
 
 
 def angles_of(feature_map: FeatureMap, x: np.ndarray) -> np.ndarray:
@@ -55,11 +60,8 @@ def test_resources_of_the_maps():
 
 
 def test_maps_that_are_none():
-    for wrong in (lambda: qsc.zz_feature_map(0), lambda: qsc.zz_feature_map(2, 2, "ring")):
-        with pytest.raises(InputError, match="no ZZ feature map"):
-            wrong()
-    with pytest.raises(InputError, match="no dense angle map"):
-        qsc.dense_angle_map(4, 2, axes=("y", "h"))
+    with pytest.raises(InputError, match="a str is no feature map"):
+        qsc.QuantumKernel(TEXT)
     trained = qsc.Circuit(1)
     trained.ry(trained.weights("w"), 0)
     with pytest.raises(InputError, match="no feature map"):
@@ -69,6 +71,30 @@ def test_maps_that_are_none():
     measured.measure(0, 0)
     with pytest.raises(InputError, match="not unitary"):
         qsc.QuantumKernel(measured)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: qsc.zz_feature_map(0), "no ZZ feature map has 0 features"),
+        (lambda: qsc.zz_feature_map(TEXT), "no ZZ feature map has 'a' features"),
+        (lambda: qsc.zz_feature_map(2, 2, "ring"), "the entanglement 'ring'"),
+        (lambda: qsc.dense_angle_map(4, 2, axes=("y", "h")), "no dense angle map has 4 features"),
+        (lambda: qsc.dense_angle_map(4, 2, scale=TEXT), "scales by a number, not by 'a'"),
+        (lambda: qsc.dense_angle_map(4, 2, scale=math.nan), "cannot be multiplied by nan"),
+    ],
+)
+def test_faults_of_maps_have_the_callers_place(make, message):
+    with pytest.raises(InputError, match=message) as caught:
+        make()
+    (fault,) = caught.value.diagnostics
+    assert (fault.location.file, fault.location.line) == (__file__, make.__code__.co_firstlineno)
+
+
+def test_gates_of_maps_have_the_callers_place():
+    circuit = qsc.zz_feature_map(2).circuit
+    assert circuit.place.file == __file__
+    assert {circuit.place_of(k) for k in range(len(circuit))} == {circuit.place}
 
 
 def test_the_overlap_of_a_state_with_itself_is_the_identity():

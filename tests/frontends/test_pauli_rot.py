@@ -66,3 +66,10 @@ def test_layer_of_pauli_rotations():
         state = matrix[:, 2 + bit]
         wanted = (state.conj() @ y1 @ state).real
         assert layer(torch.tensor([[float(bit)]])).item() == pytest.approx(wanted, abs=1e-12)
+
+
+def test_a_fault_of_a_layer_has_the_callers_place():
+    with pytest.raises(InputError, match="pauli on qubit 5") as caught:
+        qsc.nn.PauliRotLayer(2, ["Z0 Z5"], ["Z0"], inputs=2)
+    (fault,) = caught.value.diagnostics
+    assert fault.location.file == __file__

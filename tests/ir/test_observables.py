@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from qsc.ir import PauliSum, X, Y, Z
+from qsc.ir import InputError, PauliSum, X, Y, Z
 from qsc.ir.gates import pauli_matrix
 
 QUBITS = 3
+TEXT: Any = "a"
+HALF: Any = 1.5
 TERMS = st.dictionaries(st.integers(0, QUBITS - 1), st.sampled_from("XYZ"), max_size=QUBITS).map(
     lambda term: tuple((letter, qubit) for qubit, letter in term.items())
 )
@@ -52,8 +57,29 @@ def test_arithmetic_is_that_of_matrices(a, b, number):
 def test_products_on_different_qubits():
     product = (X(0) + 2 * Y(0)) * (Z(2) - 1)
     np.testing.assert_allclose(matrix(product), matrix(X(0) + 2 * Y(0)) @ matrix(Z(2) - 1), atol=1e-12)
-    with pytest.raises(ValueError, match="one qubit twice"):
-        _ = X(0) * Y(0)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: X(0) * Y(0), "names qubit 0 twice: X0 and Y0"),
+        (lambda: (Z(3) + X(1)) * Z(3), "names qubit 3 twice: Z3 and Z3"),
+        (lambda: Z(0) + TEXT, "not str: 'a'"),
+        (lambda: Z(-1), "Z is asked for on qubit -1"),
+        (lambda: X(TEXT), "X is asked for on qubit 'a'"),
+        (lambda: Y(HALF), "Y is asked for on qubit 1.5"),
+    ],
+)
+def test_faults_have_the_callers_place(make, message):
+    with pytest.raises(InputError, match=re.escape(message)) as caught:
+        make()
+    (fault,) = caught.value.diagnostics
+    assert (fault.location.file, fault.location.line) == (__file__, make.__code__.co_firstlineno)
+
+
+def test_a_product_in_words():
+    with pytest.raises(ValueError, match="a Pauli product names qubit 1 twice: Z1 and X1"):
+        PauliSum.parse("0.5*Z1*Y0*X1")
 
 
 @pytest.mark.parametrize(

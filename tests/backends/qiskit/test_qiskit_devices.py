@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
 
 import pytest
+import qsc
 from qsc.backends.qiskit import devices
 from qsc.backends.qiskit.described import target_from_table
 from qsc.bridges.extras import need
-from qsc.ir import InputError, MissingError
+from qsc.ir import InputError, MissingError, TargetError
 
 
 def test_every_snapshot_of_the_provider_is_listed():
@@ -175,3 +177,36 @@ def test_a_wrong_description_names_every_fault(golden):
     with pytest.raises(InputError) as caught:
         target_from_table(table, Path("chip.toml"))
     golden("described_device.err", str(caught.value) + "\n")
+
+
+ISLANDS = """backend = "qiskit"
+name = "islands"
+qubits = 5
+basis = ["rz", "sx", "x", "cz"]
+coupling = [[0, 1], [2, 3]]
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (ISLANDS, "gates tie 3 of its qubits together, at most 2 of islands are coupled"),
+        (ISLANDS.replace(', "cz"', ""), "it has gates on two or more qubits (cz), islands has none"),
+        (
+            ISLANDS.replace('"cz"', '"csx"').replace("[2, 3]", "[1, 2]"),
+            "Qiskit knows no way to write its gates by csx, rz, sx, x",
+        ),
+        (ISLANDS.replace("[[0, 1], [2, 3]]", "[]"), "it has gates on two or more qubits (cz), islands has none"),
+    ],
+)
+def test_a_device_that_cannot_hold_a_circuit(tmp_path, text, reason):
+    (tmp_path / "islands.toml").write_text(text)
+    c = qsc.Circuit(3)
+    for q, angle in enumerate(c.inputs("x", 3)):
+        c.ry(angle, q)
+    c.cz(0, 1)
+    c.cz(1, 2)
+    for q in range(3):
+        c.ry(0.3, q)
+    with pytest.raises(TargetError, match=re.escape(f"circuit circuit does not fit islands: {reason}")):
+        qsc.compile(c, tmp_path / "islands.toml", readout="probs", passes="partition", effort="fast")

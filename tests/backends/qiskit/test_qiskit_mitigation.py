@@ -7,8 +7,9 @@ from typing import cast
 
 import numpy as np
 import pytest
-from qiskit.circuit import QuantumCircuit
+from qiskit.circuit import Gate, QuantumCircuit
 from qiskit.circuit.library import CPhaseGate, UnitaryGate, get_standard_gate_name_mapping
+from qiskit.providers.fake_provider import GenericBackendV2
 from qiskit.quantum_info import PTM, Operator
 from qiskit.transpiler import Target
 from qsc.backends.qiskit import routing
@@ -69,6 +70,29 @@ def test_folds_are_in_the_gates_of_every_vendor(lab, device, folding):
     longer = folded(circuit, 3, folding, target)
     assert routing.legal(longer, target)
     assert matrix(longer, qubits).equiv(matrix(circuit, qubits), atol=1e-12)
+
+
+def one_gate(name: str, basis: list[str]) -> tuple[QuantumCircuit, Target]:
+    gate = get_standard_gate_name_mapping()[name]
+    circuit = QuantumCircuit(2)
+    circuit.append(type(gate)(*(0.3 * (k + 1) for k in range(len(gate.params)))), range(gate.num_qubits))
+    return circuit, GenericBackendV2(2, sorted({*basis, name}), coupling_map=[[0, 1], [1, 0]]).target
+
+
+@pytest.mark.parametrize("folding", ["global", "local"])
+def test_every_gate_of_a_device_folds(folding):
+    known = get_standard_gate_name_mapping().items()
+    for name in (n for n, gate in known if isinstance(gate, Gate) and 1 <= gate.num_qubits <= 2):
+        circuit, target = one_gate(name, ["rz", "sx", "x", "cx"])
+        longer = folded(circuit, 3, folding, target)
+        assert set(longer.count_ops()) <= {*target.operation_names, "barrier"}, name
+        assert Operator(longer).equiv(Operator(circuit)), name
+
+
+def test_a_gate_that_a_device_cannot_undo():
+    circuit, target = one_gate("dcx", ["rz", "sx", "x"])
+    with pytest.raises(TargetError, match="needs the gate dcx_dg, which Qiskit cannot write by dcx, rz, sx, x"):
+        folded(circuit, 3, "global", target)
 
 
 @pytest.mark.parametrize("device", ["rigetti_ankaa_84", "iqm_crystal_5", "line:4"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -31,6 +31,22 @@ def test_an_estimator_gives_our_values_from_one_pub(lab, circuit):
     files, inputs = job.emission.files, job.split(VALUES)
     assert estimator_pub(files, inputs).shape == (3, 2)
     assert np.abs(submit(files, inputs, StatevectorEstimator()) - job.run(VALUES)).max() < 1e-9
+
+
+@pytest.mark.parametrize("target", ["line:4", "rigetti_ankaa_84"])
+def test_aer_by_name(lab, circuit, target):
+    job = lab.job(circuit, Expectation(circuit.name, OBSERVABLES), target)
+    assert np.abs(submit(job.emission.files, job.split(VALUES), "aer") - job.run(VALUES)).max() < 1e-9
+    ways: list[dict[str, Any]] = [{"shots": 4096}, {"precision": 1 / 64}]
+    for asked in ways:
+        drawn = [run(job.emission.files, flat(job), "aer", seed=seed, **asked) for seed in (1, 1, 2)]
+        assert drawn[0].facts.shots == 4096 * drawn[0].facts.executions
+        assert (drawn[0].values == drawn[1].values).all()
+        assert (drawn[0].values != drawn[2].values).any()
+        assert np.abs(drawn[0].values - job.run(VALUES)).max() < 5 * 1.75 / 64
+    tables = lab.job(circuit, Probabilities(circuit.name, (0, 2)), target)
+    found = submit(tables.emission.files, tables.split(VALUES), "aer", shots=4000)
+    assert np.abs(found - tables.run(VALUES)).max() < 5 * 0.5 / np.sqrt(4000)
 
 
 def test_an_observable_that_is_zero_is_zero(lab, circuit):
@@ -132,8 +148,10 @@ def test_a_circuit_for_another_device_is_refused(lab, circuit):
 
 def test_what_cannot_be_run_on_is_refused(lab, circuit):
     job = lab.job(circuit, Expectation(circuit.name, OBSERVABLES), "line:4")
-    with pytest.raises(InputError, match="a str is nothing to run circuits on"):
+    with pytest.raises(InputError, match="'ibm_torino' is nothing to run circuits on"):
         submit(job.emission.files, job.split(VALUES), "ibm_torino")
+    with pytest.raises(InputError, match="an object of type int is nothing to run circuits on"):
+        submit(job.emission.files, job.split(VALUES), 7)
     probabilities = lab.job(circuit, Probabilities(circuit.name, (0, 2)), "line:4")
     with pytest.raises(InputError, match="needs a sampler, got StatevectorEstimator"):
         submit(probabilities.emission.files, job.split(VALUES), StatevectorEstimator())

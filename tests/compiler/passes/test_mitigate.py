@@ -166,8 +166,17 @@ def test_circuits_that_measure_are_read_as_before():
     assert "measures inside" in context.remarks[0].message
 
 
-def test_a_target_that_mitigates_nothing():
-    context = Context(supports=lambda node, module: "no" if isinstance(node.op, MitigatedExpectation) else None)
-    module = module_of(circuit().build("net"), [qsc.Z(0)])
-    assert Mitigate(zne="1,3").run(module, context).graph == module.graph
-    assert "the target mitigates nothing" in context.remarks[0].message
+@pytest.mark.parametrize("options", [{"zne": "1,3"}, {"twirl": 3}, {"dd": "XX"}, {"correct_readout": True}])
+def test_a_target_without_mitigation(options):
+    with pytest.raises(qsc.ir.TargetError, match="tket:line:4, of the tket backend, has no error mitigation") as caught:
+        qsc.compile(circuit(), "tket:line:4", readout="Z0*Z1", effort="fast", **options)
+    assert "targets of the qiskit backend" in caught.value.diagnostics[0].help
+
+
+def test_factors_as_a_list():
+    options = {"readout": "Z0*Z1", "effort": "fast", "verify": False}
+    given = [qsc.compile(circuit(), "line:4", zne=zne, **options) for zne in ("1,3", [1, 3], (1, 3), np.array([1, 3]))]
+    assert len({bundle.files["program.qsc"] for bundle in given}) == 1
+    assert "noise times 1, 3" in str(given[0].manifest["remarks"])
+    with pytest.raises(InputError, match="option zne of pass mitigate is '1,2'"):
+        qsc.compile(circuit(), "line:4", zne=[1, 2], **options)
