@@ -18,7 +18,7 @@ from qiskit.transpiler import generate_preset_pass_manager
 from qsc import ir
 from qsc.backends.base import RunOptions
 from qsc.backends.qiskit.backend import QiskitBackend, artifacts, measured
-from qsc.backends.qiskit.routing import log_fidelity, routed_form
+from qsc.backends.qiskit.routing import routed_form
 from qsc.backends.readouts import readout_of
 from qsc.bridges.qiskit import to_qiskit
 from qsc.compiler import driver, registry
@@ -75,11 +75,12 @@ def correlation(circuit: ir.Circuit, rng: np.random.Generator) -> float:
     for seed in range(CANDIDATES):
         layout = places(links, circuit.num_qubits, rng)
         out = generate_preset_pass_manager(1, target=device, initial_layout=layout, seed_transpiler=seed).run(logical)
-        files, _ = artifacts(op, source, converted, routed_form(out, device), target)
+        routed = routed_form(out, device)
+        files, _ = artifacts(op, source, converted, routed, target)
         exact, noisy = (
             backend.run(files, launch, program, inputs, RunOptions(noise=noise))[0] for noise in (False, True)
         )
-        predicted.append(-(log_fidelity(out, device) or 0.0))
+        predicted.append(-(routed.log_fidelity or 0.0))
         errors.append(0.5 * float(np.abs(exact - noisy).sum()))
     return float(np.corrcoef(rankdata(predicted), rankdata(errors))[0, 1])
 

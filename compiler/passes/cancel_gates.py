@@ -54,7 +54,8 @@ class CancelGates(Pass):
             circuits[name] = cancel(circuit, self.tolerance)
             if circuits[name] is not circuit:
                 self._report(circuit, circuits[name], context)
-        return module.with_(circuits=circuits)
+        changed = any(circuits[name] is not c for name, c in module.circuits.items())
+        return module.with_(circuits=circuits) if changed else module
 
     def _report(self, before: Circuit, after: Circuit, context: Context) -> None:
         old, new = _sizes(before), _sizes(after)
@@ -132,7 +133,8 @@ class _Sweep:
         self.latest: dict[tuple[int, ...], int] = {}
         self.next_group = 0
         classes, self.kinds = kinds_of_gates()
-        self.classes = classes.copy()
+        # Pauli strings and conditions make classes of their own.
+        self.classes = classes.copy() if circuit.payloads or circuit.conditions else classes
         self.pauli_kinds: dict[str, Kind] = {}
         self.versions = [0] * circuit.num_clbits
         self.rows = circuit.angles.rows()

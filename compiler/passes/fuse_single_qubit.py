@@ -131,10 +131,10 @@ class _Gate(NamedTuple):
 
 
 class _Form(NamedTuple):
-    """What runs of one form become. count: the u3 that it takes. better: whether it takes the place of the run."""
+    """What runs of one form become. u3s: how many u3 that takes. better: whether it takes the place of the run."""
 
     template: Template
-    count: int
+    u3s: int
     better: bool
 
 
@@ -226,9 +226,10 @@ class Fusion:
         conditioned = self.circuit.condition[source] >= 0
         if not conditioned:
             self.writer.add_phase(template.phase, angles)
-        for opcode, at, forms, _ in template.steps:
+        for opcode, at, numbers, forms, _ in self.writer.prepared(template):
             on = [wires[w] for w in at]
-            numbers = tuple([self.writer.angle(form, angles) for form in forms])
+            if forms:
+                numbers = tuple([self.writer.angle(form, angles) for form in forms])
             if len(on) == 1 and not conditioned:
                 self.waiting[on[0]].append(_Gate(opcode, numbers, source))
                 continue
@@ -272,9 +273,9 @@ class Fusion:
             self._numeric(wire, run)
             return
         form = self._form(run, slots, _EXACT)
-        if form.count > 1 and floats:
+        if form.u3s > 1 and floats:
             form = self._form(run, slots, _FLOAT)
-        if form.count > 1 and self.late:
+        if form.u3s > 1 and self.late:
             self._late(wire, run)
         else:
             self._replace(wire, run, form, slots)
@@ -287,8 +288,8 @@ class Fusion:
         if key not in self.forms:
             forms = iter([slot(k) if a < 0 else self.writer.rows[a] for k, a in enumerate(fixed)])
             gates = [(gate.opcode, [next(forms) for _ in gate.angles]) for gate in run]
-            template, count = template_of(gates, self.basis.name, self.basis.has_x)
-            self.forms[key] = _Form(template, count, self._better(run, template))
+            template, u3s = template_of(gates, self.basis.name, self.basis.has_x)
+            self.forms[key] = _Form(template, u3s, self._better(run, template))
         return self.forms[key]
 
     def _better(self, run: list[_Gate], template: Template) -> bool:

@@ -61,6 +61,8 @@ class LightCone(Pass):
             circuits[name] = after
             if after is not before:
                 self._report(before, after, context)
+        if all(circuits[name] is c for name, c in module.circuits.items()):
+            return module
         moved = {name: where for name, where in places.items() if circuits[name] is not module.circuits[name]}
         after = module.with_(circuits=circuits)
         return relabelled(after, moved) if moved else after

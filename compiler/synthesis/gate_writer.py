@@ -6,6 +6,7 @@ from array import array
 from collections.abc import Sequence
 from fractions import Fraction
 from math import gcd
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,6 +21,16 @@ TURNS = frozenset(OPCODES[n] for n in ("rz", "ry", "rx"))
 """Rotations that are nothing at all for the angle zero."""
 
 
+class _Prepared(NamedTuple):
+    """A step of a template whose angles are all constants, row numbers then, or given by forms."""
+
+    opcode: int
+    wires: tuple[int, ...]
+    angles: tuple[int, ...]
+    forms: tuple[Row, ...]
+    payload: str
+
+
 class GateWriter:
     """Collects gates in flat arrays, new angle rows, payloads and the global phase.
 
@@ -32,6 +43,7 @@ class GateWriter:
         self._given = len(self.rows)
         self._numbers: dict[Row, int] = {}
         self._made: dict[tuple, int] = {}
+        self._prepared: dict[int, tuple[Template, list[_Prepared]]] = {}
         self._opcodes = bytearray()
         self._sources = array("i")
         self._wires, self._wire_ends = array("i"), array("i", [0])
@@ -54,13 +66,27 @@ class GateWriter:
         """The gates of a template on `wires`, with angle row `slots[k]` in slot k and without turns by nothing; its
         phase is added to the circuit's."""
         self.add_phase(template.phase, slots)
-        for opcode, at, forms, payload in template.steps:
-            angles = [self.angle(form, slots) for form in forms]
+        for opcode, at, angles, forms, payload in self.prepared(template):
+            if forms:
+                angles = [self.angle(form, slots) for form in forms]
             if opcode in TURNS and self.rows[angles[0]] == ZERO_ROW:
                 continue
             if payload:
                 self._written[len(self._opcodes)] = self._payloads.setdefault(payload, len(self._payloads))
             self.add(opcode, [wires[w] for w in at], angles, source)
+
+    def prepared(self, template: Template) -> list[_Prepared]:
+        """The steps of a template as this writer takes them."""
+        _, steps = self._prepared.get(id(template), (template, None))
+        if steps is None:
+            steps = [self._step(*step) for step in template.steps]
+            self._prepared[id(template)] = template, steps  # the template stays alive, and its id its own
+        return steps
+
+    def _step(self, opcode: int, wires: tuple[int, ...], forms: tuple[Row, ...], payload: str) -> _Prepared:
+        if any(form[3] for form in forms):
+            return _Prepared(opcode, wires, (), forms, payload)
+        return _Prepared(opcode, wires, tuple(map(self.row, forms)), (), payload)
 
     def row(self, row: Row) -> int:
         """The number of a new angle row."""
