@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
 from itertools import groupby, pairwise
 from math import pi
 from typing import Any, TypeAlias
-from uuid import NAMESPACE_OID, uuid5
+from uuid import UUID
 
 from qiskit.circuit import (
     Barrier,
@@ -30,7 +32,7 @@ from qiskit.circuit.classical import expr
 from qiskit.circuit.library import standard_gates as std
 
 from ..ir.angles import Row
-from ..ir.circuit import Circuit, GateRow
+from ..ir.circuit import Circuit, GateRow, split_groups
 from ..ir.conditions import Condition, bits_of
 from ..ir.gates import OPCODES
 from ..ir.printer import angle_texts
@@ -106,32 +108,45 @@ class Converted:
     circuit: QuantumCircuit
     parameters: tuple[Symbol, ...]
     rows: tuple[Row, ...]
-    texts: tuple[str, ...]
     source: Circuit
+
+    @cached_property
+    def texts(self) -> tuple[str, ...]:
+        """What `parameters` stand for, as text."""
+        angles = self.source.angles
+        return tuple([text for text, k in zip(angle_texts(self.source), angles.is_constant, strict=True) if not k])
 
 
 def to_qiskit(circuit: Circuit) -> Converted:
     """The circuit in Qiskit's form: the same qubits, classical bits in a register `c`, angles as Parameters.
 
     Parameters are named `a0`, `a1`, ... (zero-padded, so that names sort as rows do) in the order of first use. Their
-    uuids are derived from the circuit's name and the row's text, so that the same circuit gives the same QPY bytes.
+    uuids are derived from the circuit's name, inputs and angles, so that the same circuit gives the same QPY bytes.
     """
     circuit = circuit.compacted()
     out = QuantumCircuit(QuantumRegister(circuit.num_qubits, "q"), name=circuit.name)
     if circuit.num_clbits:
         out.add_register(ClassicalRegister(circuit.num_clbits, CLBITS))
-    rows, texts = circuit.angles.rows(), angle_texts(circuit)
+    rows = circuit.angles.rows()
     varying = [k for k, row in enumerate(rows) if row[3]]
-    width = len(str(max(len(varying) - 1, 0)))
+    width, first = len(str(max(len(varying) - 1, 0))), _first_uuid(circuit)
     angles: list[Angle] = circuit.angles.constants.tolist()
-    for number, k in enumerate(varying):
-        uuid = uuid5(NAMESPACE_OID, f"qsc/{circuit.name}/{texts[k]}")
-        angles[k] = Parameter(f"a{number:0{width}d}", uuid=uuid)
+    parameters = [Parameter(f"a{k:0{width}d}", uuid=UUID(int=first + k)) for k in range(len(varying))]
+    for parameter, k in zip(parameters, varying, strict=True):
+        angles[k] = parameter
     if circuit.phase >= 0:
         out.global_phase = angles[circuit.phase]
     _Writer(out, circuit, angles).write()
-    parameters = tuple(angle for k in varying if isinstance(angle := angles[k], Parameter))
-    return Converted(out, parameters, tuple(rows[k] for k in varying), tuple(texts[k] for k in varying), circuit)
+    return Converted(out, tuple(parameters), tuple([rows[k] for k in varying]), circuit)
+
+
+def _first_uuid(circuit: Circuit) -> int:
+    """A number that follows from the circuit's name, inputs and angles; others do not come within 2^32 of it."""
+    angles = circuit.angles
+    found = sha256(repr((circuit.name, circuit.inputs)).encode())
+    for column in (angles.num, angles.den, angles.offset, angles.ptr, angles.variables, angles.coeffs):
+        found.update(column.tobytes())
+    return int.from_bytes(found.digest()[:12], "big") << 32
 
 
 def with_parameters(circuit: Circuit) -> QuantumCircuit:
@@ -159,6 +174,26 @@ _KINDS: dict[int, Any] = {OPCODES[name]: getattr(gate, "_standard_gate") for nam
 _PAULI, _MEASURE, _BARRIER = OPCODES["pauli"], OPCODES["measure"], OPCODES["barrier"]
 
 
+class _Instructions(dict[tuple, Step]):
+    """The first four fields of a `GateRow` -> the instruction, equal ones made once."""
+
+    def __init__(self, out: QuantumCircuit, angles: Sequence[Angle]) -> None:
+        super().__init__()
+        self.qubits, self.clbits, self.angles = out.qubits, out.clbits, angles
+
+    def __missing__(self, key: tuple) -> Step:
+        opcode, wires, angles, clbits = key
+        qubits = tuple([self.qubits[w] for w in wires])
+        if opcode in _KINDS:
+            made = CircuitInstruction.from_standard(_KINDS[opcode], qubits, tuple([self.angles[a] for a in angles]))
+        elif opcode == _MEASURE:
+            made = CircuitInstruction(Measure(), qubits, (self.clbits[clbits[0]],))
+        else:
+            made = CircuitInstruction(Barrier(len(qubits)) if opcode == _BARRIER else Reset(), qubits)
+        self[key] = made
+        return made
+
+
 class _Writer:
     """Appends the rows of one circuit to a Qiskit circuit."""
 
@@ -166,59 +201,51 @@ class _Writer:
         self.out = out
         self.circuit = circuit
         self.angles = angles
-        self.qubits = out.qubits
-        self.clbits = out.clbits
-        self.made: dict[tuple, Step] = {}
+        self.made = _Instructions(out, angles)
 
     def write(self) -> None:
-        for condition, rows in _blocks(self.circuit):
+        circuit = self.circuit
+        if not circuit.conditions and not circuit.payloads:
+            self._extend(
+                zip(
+                    circuit.opcode.tolist(),
+                    split_groups(circuit.wire_ptr, circuit.wires),
+                    split_groups(circuit.angle_ptr, circuit.angle_rows),
+                    split_groups(circuit.clbit_ptr, circuit.clbits),
+                    strict=True,
+                )
+            )
+            return
+        for condition, rows in _blocks(circuit):
             if condition is None:
-                self._extend(rows)
+                self._write_free(rows)
             else:
                 with self.out.if_test(condition_test(condition, self.out.clbits)):
                     for row in rows:
                         self._append(row)
 
-    def _extend(self, rows: Sequence[GateRow]) -> None:
-        """Rows without a condition: runs of them at once, which costs a tenth of `QuantumCircuit.append`."""
+    def _write_free(self, rows: Sequence[GateRow]) -> None:
         for is_pauli, run in groupby(rows, lambda row: row.opcode == _PAULI):
             if is_pauli:
                 for row in run:
                     self._append(row)
             else:
-                self.out._data.extend([self._instruction(row) for row in run])
+                self._extend(row[:4] for row in run)
+
+    def _extend(self, keys: Iterable[tuple]) -> None:
+        """Gates without a condition, all at once, which costs a tenth of `QuantumCircuit.append`."""
+        self.out._data.extend(list(map(self.made.__getitem__, keys)))
 
     def _append(self, row: GateRow) -> None:
         if row.opcode == _PAULI:
-            wires = [self.qubits[w] for w in row.wires]
+            wires = [self.out.qubits[w] for w in row.wires]
             append_pauli_rotation(self.out, self.circuit.payloads[row.payload], self.angles[row.angles[0]], wires)
         else:
-            self.out.append(self._instruction(row))
-
-    def _instruction(self, row: GateRow) -> Step:
-        """The row as an instruction, equal ones made once."""
-        key = row[:4]
-        found = self.made.get(key)
-        if found is None:
-            found = self.made[key] = self._new(row)
-        return found
-
-    def _new(self, row: GateRow) -> Step:
-        qubits = tuple(self.qubits[w] for w in row.wires)
-        if row.opcode in _KINDS:
-            return CircuitInstruction.from_standard(
-                _KINDS[row.opcode], qubits, tuple(self.angles[a] for a in row.angles)
-            )
-        if row.opcode == _MEASURE:
-            return CircuitInstruction(Measure(), qubits, (self.clbits[row.clbits[0]],))
-        return CircuitInstruction(Barrier(len(qubits)) if row.opcode == _BARRIER else Reset(), qubits)
+            self.out.append(self.made[row[:4]])
 
 
 def _blocks(circuit: Circuit) -> Iterator[tuple[Condition | None, list[GateRow]]]:
     """Runs of rows under one condition; a run ends after a measurement that writes a bit of its condition."""
-    if not circuit.conditions:
-        yield None, circuit.rows()
-        return
     splits = 0
 
     def key(row: GateRow) -> tuple[int, int]:

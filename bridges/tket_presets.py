@@ -63,7 +63,8 @@ def candidates(circuit: Circuit, effort: str, seed: int) -> list[Candidate]:
     usable = {
         origin: preset
         for origin, preset in PRESETS.items()
-        if (preset.symbols or circuit.angles.is_constant.all()) and (preset.least == "default" or effort == "max")
+        if (preset.symbols or circuit.angles.is_constant[circuit.angle_rows].all())
+        and (preset.least == "default" or effort == "max")
     }
     made = (_made(circuit, origin, preset.passes(seed)) for origin, preset in usable.items())
     return [found for found in made if found is not None]

@@ -60,16 +60,19 @@ class Watch:
 def run_passes(module: Module, passes: Sequence[Pass], context: Context, watch: Watch) -> Module:
     """The module after all passes. A module that a pass left broken is an InternalError that names the pass.
 
-    The last module alone is verified where it has no fault: a broken one does not get whole again.
+    The last module alone is verified where it has no fault: a broken one does not get whole again. A pass that
+    `settles` is not run again on its own result.
     """
     given, done = module, list[tuple[Pass, Module]]()
+    results: dict[Pass, Module] = {}
     try:
         for pass_ in passes:
             if watch.progress:
                 watch.progress(pass_.name)
             known = len(context.remarks)
             start = time.perf_counter()
-            after = pass_.run(module, context)
+            settled = pass_.settles and results.get(pass_) is module
+            after = results[pass_] = module if settled else pass_.run(module, context)
             seconds = time.perf_counter() - start
             done.append((pass_, after))
             if watch.check is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, Field, fields
+from functools import lru_cache
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
@@ -17,7 +18,6 @@ LOGICAL: tuple[str, ...] = (
     "trim-ends",
     "relabel-swaps",
     "cancel-gates",
-    "light-cone",
     "absorb-clifford",
     "light-cone",
     "schedule-commuting",
@@ -76,14 +76,19 @@ def default_of(field: Field[Any]) -> Any:
 
 def default_pipeline(kind: str, settings: Mapping[str, str], weights: str = "bake") -> list[Pass]:
     """The passes for a kind of target, with the settings `option` or `pass.option` applied."""
-    out: list[Pass] = []
+    return list(_pipeline(kind, tuple(settings.items()), weights))
+
+
+@lru_cache(maxsize=16)
+def _pipeline(kind: str, given: tuple[tuple[str, str], ...], weights: str) -> tuple[Pass, ...]:
+    settings, out = dict(given), list[Pass]()
     for entry in PIPELINES[kind]:
         name = entry.rstrip("?")
         options = _settings_for(name, settings)
         skipped = (entry.endswith("?") and not options) or (name == "bake-weights" and weights == "keep")
         if not skipped:
             out.append(registry.make_pass(name, options))
-    return out
+    return tuple(out)
 
 
 def parse_pipeline(text: str, settings: Mapping[str, str]) -> list[Pass]:

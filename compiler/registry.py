@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -40,8 +40,14 @@ class Registry:
         """The object behind a name. InputError with the nearest names where it is not known."""
         if name not in self.entries:
             raise InputError.of(self.code, f"unknown {self.one} {name!r}", help=did_you_mean(name, self.entries))
-        module, _, attribute = self.entries[name].partition(":")
-        return getattr(import_module(module), attribute)
+        return _found(self.entries[name])
+
+
+@cache
+def _found(reference: str) -> Any:
+    """The object that `module:attribute` names."""
+    module, _, attribute = reference.partition(":")
+    return getattr(import_module(module), attribute)
 
 
 FRONTENDS = Registry(

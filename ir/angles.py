@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
+from itertools import chain
 
 import numpy as np
 
@@ -112,15 +113,18 @@ class AngleTable:
 
     @classmethod
     def from_rows(cls, rows: Sequence[Row]) -> AngleTable:
-        counts = np.fromiter((len(r[3]) for r in rows), np.int64, len(rows))
-        total = int(counts.sum())
+        num, den, offset, terms = zip(*rows, strict=True) if rows else ((), (), (), ())
+        pairs = list(chain.from_iterable(terms))
+        variables, coeffs = zip(*pairs, strict=True) if pairs else ((), ())
+        ptr = np.zeros(len(rows) + 1, np.int64)
+        np.cumsum(list(map(len, terms)), out=ptr[1:])
         return cls(
-            np.fromiter((r[0] for r in rows), np.int64, len(rows)),
-            np.fromiter((r[1] for r in rows), np.int64, len(rows)),
-            np.fromiter((r[2] for r in rows), np.float64, len(rows)),
-            np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
-            np.fromiter((v for r in rows for v, _ in r[3]), np.int64, total),
-            np.fromiter((c for r in rows for _, c in r[3]), np.float64, total),
+            np.array(num, np.int64),
+            np.array(den, np.int64),
+            np.array(offset, np.float64),
+            ptr,
+            np.array(variables, np.int64),
+            np.array(coeffs, np.float64),
         )
 
     def row(self, index: int) -> Row:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
 from itertools import chain, repeat
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +17,8 @@ from .conditions import Condition, bits_of
 from .diagnostics import UNKNOWN, Location
 from .gates import GATES, OPCODES, Gate
 from .locations import NO_LOCATIONS, LocationTable
+
+_MEASURES = np.array([gate.name in ("measure", "reset") for gate in GATES])
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,7 @@ class AngleInput:
 
     @property
     def size(self) -> int:
-        return int(np.prod(self.shape, dtype=np.int64))
+        return prod(self.shape)
 
 
 class GateRow(NamedTuple):
@@ -112,6 +115,7 @@ class Circuit:
         made = object.__new__(Circuit)
         made.__dict__.update(self.__dict__)
         made.__dict__.pop("variable_names", None)
+        made.__dict__.pop("depths", None)
         made.__dict__.update(changes)
         return made
 
@@ -198,7 +202,7 @@ class Circuit:
     @property
     def has_measurement(self) -> bool:
         """Whether the circuit measures, resets or is conditioned: then it is not one unitary."""
-        return bool(np.isin(self.opcode, (OPCODES["measure"], OPCODES["reset"])).any() or (self.condition >= 0).any())
+        return bool(_MEASURES[self.opcode].any() or (self.condition >= 0).any())
 
     def gate_counts(self) -> dict[str, int]:
         """Number of rows of every gate kind, barriers included, by falling count."""
@@ -210,7 +214,7 @@ class Circuit:
         """`qubits`, `gates`, `two_qubit_gates` (on two or more), `depth`, `two_qubit_depth`; barriers do not count."""
         arity = np.diff(self.wire_ptr)
         real = self.opcode != OPCODES["barrier"]
-        depth, two_qubit_depth = self._depths()
+        depth, two_qubit_depth = self.depths
         return {
             "qubits": self.num_qubits,
             "gates": int(real.sum()),
@@ -219,13 +223,14 @@ class Circuit:
             "two_qubit_depth": two_qubit_depth,
         }
 
-    def _depths(self) -> tuple[int, int]:
+    @cached_property
+    def depths(self) -> tuple[int, int]:
         """(depth, depth of gates on two or more qubits). Classical bits that a gate writes or reads are wires too."""
         ends = list(split_groups(self.wire_ptr, self.wires))
         if len(self.clbits) or (self.condition >= 0).any():
             ends = self._with_bits(ends)
-        ones = (self.opcode != OPCODES["barrier"]).astype(int).tolist()
-        twos = ((self.opcode != OPCODES["barrier"]) & (np.diff(self.wire_ptr) >= 2)).astype(int).tolist()
+        real = self.opcode != OPCODES["barrier"]
+        ones, twos = real.tolist(), (real & (np.diff(self.wire_ptr) >= 2)).tolist()
         level = [0] * (self.num_qubits + self.num_clbits)
         level2 = level.copy()
         for wires, one, two in zip(ends, ones, twos, strict=True):
@@ -292,12 +297,12 @@ def join_groups(groups: Sequence[Sequence[int]]) -> tuple[np.ndarray, np.ndarray
 
 def take_groups(ptr: np.ndarray, data: np.ndarray, order: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(pointers, data) of a compressed column with its groups in another order."""
-    starts = ptr[order]
-    counts = ptr[order + 1] - starts
     out = np.zeros(len(order) + 1, np.int32)
-    np.cumsum(counts, out=out[1:])
     if not len(data):
         return out, data
+    starts = ptr[order]
+    counts = ptr[order + 1] - starts
+    np.cumsum(counts, out=out[1:])
     return out, data[spans(starts, counts)]
 
 

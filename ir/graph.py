@@ -153,12 +153,14 @@ def map_nodes(graph: Graph, change: Callable[[Node], Node]) -> Graph:
     """The graph with `change` applied to every node, bodies first."""
 
     def visit(node: Node) -> Node:
+        if not node.op.bodies:
+            return change(node)
         bodies = {
             f.name: map_nodes(body, change)
             for f in fields(node.op)
             if isinstance(body := getattr(node.op, f.name), Graph)
         }
-        return change(replace(node, op=replace(node.op, **bodies)) if bodies else node)
+        return change(replace(node, op=replace(node.op, **bodies)))
 
     return replace(graph, nodes=tuple(visit(n) for n in graph.nodes))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
@@ -15,6 +15,7 @@ from .netlist import Netlist
 from .types import Type, dtype_name
 
 EMPTY_GRAPH = Graph((), (), ())
+_TABLES = frozenset(("circuits", "netlists", "weights"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,12 +32,17 @@ class Module:
     weights: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name in ("circuits", "netlists", "weights"):
-            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+        for name in _TABLES:
+            object.__setattr__(self, name, _fixed(getattr(self, name)))
 
     def with_(self, **changes: Any) -> Module:
         """A copy with some fields replaced."""
-        return replace(self, **changes)
+        if not changes.keys() <= Module.__dataclass_fields__.keys():
+            raise TypeError(f"a module has no {' or '.join(changes.keys() - Module.__dataclass_fields__.keys())}")
+        made = object.__new__(Module)
+        made.__dict__.update(self.__dict__)
+        made.__dict__.update({name: _fixed(value) if name in _TABLES else value for name, value in changes.items()})
+        return made
 
     def weight_value(self, name: str) -> Value:
         """The operand that refers to weight `name`. KeyError where there is none."""
@@ -77,6 +83,11 @@ class Module:
 
     def __hash__(self) -> int:
         return hash((self.name, len(self.graph.nodes)))
+
+
+def _fixed(table: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A copy that nobody changes."""
+    return MappingProxyType(dict(table))
 
 
 def _same_bits(a: np.ndarray, b: np.ndarray) -> bool:

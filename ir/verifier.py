@@ -145,8 +145,7 @@ def circuit_faults(circuit: Circuit) -> Iterator[Diagnostic]:
     if broken:
         yield from broken
         return
-    arity, angle_count, bit_count = np.diff(c.wire_ptr), np.diff(c.angle_ptr), np.diff(c.clbit_ptr)
-    owner = np.repeat(np.arange(len(c)), arity)
+    arity, angle_count, bit_count = _counts(c.wire_ptr), _counts(c.angle_ptr), _counts(c.clbit_ptr)
 
     def report(code: str, rows: np.ndarray, message: str) -> Iterator[Diagnostic]:
         for k in np.unique(rows)[:10].tolist() if len(rows) else ():
@@ -154,26 +153,28 @@ def circuit_faults(circuit: Circuit) -> Iterator[Diagnostic]:
             text = message.format(gate=GATES[c.opcode[k]].name, wires=", ".join(f"q[{w}]" for w in wires))
             yield Diagnostic(code, f"circuit {c.name}, gate {k}: {text}", c.place_of(k))
 
+    def outside(column: np.ndarray, size: int, counts: np.ndarray) -> np.ndarray:
+        """The rows with an entry of the column that is not in 0, ..., size - 1."""
+        wrong = _beyond(column, size)
+        return np.repeat(np.arange(len(c)), counts)[wrong] if len(wrong) else wrong
+
     table_qubits = _TABLE_QUBITS[c.opcode]
-    table_angles = _TABLE_ANGLES[c.opcode]
-    wrong = ((table_qubits >= 0) & (arity != table_qubits)) | (angle_count != table_angles)
+    wrong = ((arity != table_qubits) & (table_qubits >= 0)) | (angle_count != _TABLE_ANGLES[c.opcode])
     wrong |= bit_count != (c.opcode == MEASURE)
     lengths = np.array([len(p) if set(p) <= set("IXYZ") else -1 for p in c.payloads] + [-1])[c.payload]
     wrong |= np.where(c.opcode == PAULI, lengths != arity, c.payload >= 0)
-    yield from report("C0003", np.flatnonzero(wrong), "{gate} on {wires} has the wrong number of operands")
-    outside = (c.wires < 0) | (c.wires >= c.num_qubits)
-    yield from report("C0001", owner[outside], f"{{gate}} on {{wires}}, but the circuit has {c.num_qubits} qubits")
-    yield from report("C0002", _twice(c, arity, owner), "{gate} on {wires} uses one qubit twice")
-    bit_owner = np.repeat(np.arange(len(c)), bit_count)
-    bad_bits = (c.clbits < 0) | (c.clbits >= c.num_clbits)
-    yield from report("C0004", bit_owner[bad_bits], "{gate} on {wires} writes a classical bit that is not there")
+    yield from report("C0003", wrong.nonzero()[0], "{gate} on {wires} has the wrong number of operands")
+    off = outside(c.wires, c.num_qubits, arity)
+    yield from report("C0001", off, f"{{gate}} on {{wires}}, but the circuit has {c.num_qubits} qubits")
+    yield from report("C0002", _twice(c, arity), "{gate} on {wires} uses one qubit twice")
+    off = outside(c.clbits, c.num_clbits, bit_count)
+    yield from report("C0004", off, "{gate} on {wires} writes a classical bit that is not there")
     if c.conditions:
         known = range(c.num_clbits)
         beyond = np.array([any(b not in known for b in bits_of(e)) for e in c.conditions] + [False])[c.condition]
         yield from report("C0004", np.flatnonzero(beyond), "{gate} on {wires} reads a classical bit that is not there")
-    rows_bad = (c.angle_rows < 0) | (c.angle_rows >= len(c.angles))
-    angle_owner = np.repeat(np.arange(len(c)), angle_count)
-    yield from report("C0006", angle_owner[rows_bad], "{gate} on {wires} refers to an angle row that is not there")
+    off = outside(c.angle_rows, len(c.angles), angle_count)
+    yield from report("C0006", off, "{gate} on {wires} refers to an angle row that is not there")
     names = [array.name for array in c.inputs]
     for name in sorted({name for name in names if names.count(name) > 1}):
         yield Diagnostic("I0002", f"circuit {c.name}: angle input {name} is defined twice", c.place)
@@ -181,13 +182,24 @@ def circuit_faults(circuit: Circuit) -> Iterator[Diagnostic]:
         yield Diagnostic("P0004", f"circuit {c.name}: an angle is not a finite number", c.place)
 
 
-def _twice(c: Circuit, arity: np.ndarray, owner: np.ndarray) -> np.ndarray:
+def _counts(ptr: np.ndarray) -> np.ndarray:
+    return ptr[1:] - ptr[:-1]
+
+
+def _beyond(column: np.ndarray, size: int, least: int = 0) -> np.ndarray:
+    """Where a column has a number that is not in `least`, ..., size - 1."""
+    return ((column < least) | (column >= size)).nonzero()[0]
+
+
+def _twice(c: Circuit, arity: np.ndarray) -> np.ndarray:
     """Rows that use one qubit twice. Gates on two qubits, nearly all, need no sort."""
-    first = c.wire_ptr[:-1][arity == 2]
-    pairs = np.flatnonzero(arity == 2)[c.wires[first] == c.wires[first + 1]]
-    wide = (arity > 2)[owner]
-    if not wide.any():
+    pairs = (arity == 2).nonzero()[0]
+    first = c.wire_ptr[pairs]
+    pairs = pairs[c.wires[first] == c.wires[first + 1]]
+    if arity.max(initial=0) <= 2:
         return pairs
+    owner = np.repeat(np.arange(len(c)), arity)
+    wide = (arity > 2)[owner]
     wires, owner = c.wires[wide], owner[wide]
     order = np.lexsort((wires, owner))
     same = (np.diff(wires[order]) == 0) & (np.diff(owner[order]) == 0)
@@ -205,11 +217,11 @@ def _circuit_column_faults(c: Circuit) -> Iterator[Diagnostic]:
         (c.payload, c.payloads, "Pauli string"),
         (c.condition, c.conditions, "condition"),
     ):
-        for k in np.flatnonzero((column < -1) | (column >= len(table)))[:10].tolist():
+        for k in _beyond(column, len(table), -1)[:10].tolist():
             name = GATES[c.opcode[k]].name
             message = f"circuit {c.name}, gate {k}: {name} refers to a {what} that is not there"
             yield Diagnostic("C0006", message, c.place_of(k))
-    if ((c.angles.variables < 0) | (c.angles.variables >= c.num_variables)).any():
+    if len(_beyond(c.angles.variables, c.num_variables)):
         yield Diagnostic("C0006", f"circuit {c.name}: an angle uses a variable that no input declares", c.place)
     if not -1 <= c.phase < len(c.angles):
         yield Diagnostic("C0006", f"circuit {c.name}: the global phase refers to no row", c.place)
@@ -295,6 +307,6 @@ def _cycle_faults(n: Netlist) -> Iterator[Diagnostic]:
 def _columns_fit(opcode: np.ndarray, kinds: int, *groups: tuple[np.ndarray, np.ndarray]) -> bool:
     """Whether every opcode is known and every compressed column has as many rows, with rising pointers."""
     return bool((opcode < kinds).all()) and all(
-        len(ptr) == len(opcode) + 1 and ptr[0] == 0 and ptr[-1] == len(data) and bool((np.diff(ptr) >= 0).all())
+        len(ptr) == len(opcode) + 1 and ptr[0] == 0 and ptr[-1] == len(data) and bool((ptr[1:] >= ptr[:-1]).all())
         for ptr, data in groups
     )

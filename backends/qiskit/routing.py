@@ -9,9 +9,9 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import lru_cache
-from math import exp, fsum, log
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from math import exp, fsum, log, perm
 from typing import Any, TypeAlias
 
 from qiskit import qpy
@@ -62,7 +62,11 @@ class Routed:
     initial: tuple[int, ...]
     final: tuple[int, ...]
     log_fidelity: float | None
-    census: Census
+
+    @cached_property
+    def census(self) -> Census:
+        """What the circuit holds."""
+        return census(self.circuit)
 
 
 def route(
@@ -83,28 +87,27 @@ def routings(
 ) -> Sequence[Routed]:
     """The best few of `tries` transpilations at a level, best first; one where the circuit stays as it is. As
     `route`."""
-    if (held := _held(circuit, device)) is not None:
+    if _may_stay(circuit, device):
         places = tuple(range(circuit.num_qubits))
         wide = _widened(circuit, device)
         drop_phase(wide)
-        return [Routed(wide, places, places, log_fidelity(held, device), replace(held, circuit=wide))]
+        return [Routed(wide, places, places, log_fidelity(circuit, device))]
     return [routed_form(out, device) for _, out in _best(circuit, device, seed, read, tries, level)]
 
 
 def best_rank(circuit: QuantumCircuit, device: SdkTarget, seed: int, read: Sequence[int], tries: int) -> Rank:
     """The rank of the first of `routings`, the measurements of `read` counted among its gates."""
-    if _held(circuit, device) is not None:
+    if _may_stay(circuit, device):
         return rank(_widened(circuit, device), device)
     return _best(circuit, device, seed, read, tries)[0][0]
 
 
-def _held(circuit: QuantumCircuit, device: SdkTarget) -> Census | None:
-    """What the circuit holds, where it may stay as it is; None where it has to be transpiled."""
+def _may_stay(circuit: QuantumCircuit, device: SdkTarget) -> bool:
+    """Whether the circuit is legal as it stands and no other placement of it can be better."""
     facts = facts_of(device)
     if facts.calibrated and not facts.couples_all:
-        return None
-    found = census(circuit)
-    return found if _legal(found, device) else None
+        return False
+    return facts.everywhere.issuperset(circuit.count_ops()) or legal(circuit, device)
 
 
 def _best(
@@ -197,7 +200,7 @@ def _fitted(device: _Same, ranges: tuple[tuple[str, tuple[float, float]], ...], 
 class Facts:
     """What a device allows.
 
-    places: (operation, qubits) that it runs. everywhere: operations that it runs on any qubits.
+    places: (operation, qubits) that it runs. everywhere: operations that it runs on any qubits, barriers among them.
     errors: the calibrated error of an operation at its place, where it is known. couples_all: every pair is coupled.
     """
 
@@ -223,7 +226,7 @@ def _facts(key: _Same) -> Facts:
     local = {(name, qubits): p for name, row in table.items() for qubits, p in row.items() if qubits is not None}
     return Facts(
         frozenset(local),
-        frozenset(name for name, row in table.items() if None in row),
+        frozenset(name for name, row in table.items() if _is_everywhere(row, device.num_qubits or 0)) | {"barrier"},
         {place: p.error for place, p in local.items() if p is not None and p.error is not None},
         _couples_all(device),
     )
@@ -231,12 +234,16 @@ def _facts(key: _Same) -> Facts:
 
 def legal(circuit: QuantumCircuit, device: SdkTarget) -> bool:
     """Whether the device runs every operation of the circuit where it stands."""
-    return _legal(census(circuit), device)
-
-
-def _legal(found: Census, device: SdkTarget) -> bool:
     facts = facts_of(device)
-    return all(place in facts.places or place[0] in facts.everywhere or place[0] == "barrier" for place in found.counts)
+    return all(place in facts.places or place[0] in facts.everywhere for place in census(circuit).counts)
+
+
+def _is_everywhere(row: Mapping[Any, Any], size: int) -> bool:
+    """Whether an operation with these places stands on any qubits of `size` ones."""
+    if None in row:
+        return True
+    widths = {len(place) for place in row}
+    return len(widths) == 1 and len(row) == perm(size, widths.pop())
 
 
 def _couples_all(device: SdkTarget) -> bool:
@@ -272,7 +279,7 @@ def _manager(device: _Same, seed: int, level: int) -> PassManager:
 def routed_form(out: QuantumCircuit, device: SdkTarget) -> Routed:
     """What Qiskit's transpiler made, without its layout object and the trial measurements."""
     plain = _plain_copy(out)
-    return Routed(plain, *_places(out), log_fidelity(census(out), device), census(plain))
+    return Routed(plain, *_places(out), log_fidelity(out, device))
 
 
 def _places(out: QuantumCircuit) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -300,6 +307,8 @@ def _plain_copy(circuit: QuantumCircuit) -> QuantumCircuit:
 def drop_phase(circuit: QuantumCircuit) -> None:
     """Set the global phase of a circuit, and of every block of its control flow, to zero."""
     circuit.global_phase = 0.0
+    if not circuit.has_control_flow_op():
+        return
     for index, step in enumerate(circuit.data):
         if step.is_control_flow():
             blocks = [block.copy() for block in step.operation.blocks]
@@ -313,12 +322,13 @@ def active_qubits(circuit: QuantumCircuit) -> list[int]:
     return census(circuit).active_qubits
 
 
-def log_fidelity(found: Census, device: SdkTarget) -> float | None:
+def log_fidelity(circuit: QuantumCircuit, device: SdkTarget) -> float | None:
     """Sum of log(1 - error) over every operation, measurements included; None without calibration."""
     errors = facts_of(device).errors
     if not errors:
         return None
-    return fsum(count * log(max(1.0 - errors.get(place, 0.0), LEAST_SUCCESS)) for place, count in found.counts.items())
+    held = census(circuit).counts.items()
+    return fsum(count * log(max(1.0 - errors.get(place, 0.0), LEAST_SUCCESS)) for place, count in held)
 
 
 def calibrated(device: SdkTarget) -> bool:

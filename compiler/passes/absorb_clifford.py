@@ -102,7 +102,7 @@ def absorbed(circuit: Circuit, read: Sequence[Readout], growth: int = 0) -> Abso
     keep[walk.gone] = False
     old = sum(r.settings - growth for r in walk.readings)
     settings = (old, sum(walk.settings(r) for r in walk.readings))
-    return Absorbed(circuit.select(keep).compacted(), walk.changes(), settings)
+    return Absorbed(circuit.select(keep), walk.changes(), settings)
 
 
 @dataclass

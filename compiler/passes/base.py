@@ -96,6 +96,8 @@ class Pass:
 
     name: ClassVar[str] = ""
     contract: ClassVar[Contract] = Contract.VALUES
+    settles: ClassVar[bool] = False
+    """Whether a second run on its own result would find nothing more, or next to nothing."""
     ranges: ClassVar[Mapping[str, tuple[int, int]]] = {}
     """Option -> its least and greatest number, both taken. Every other number is finite and 0 or more."""
 

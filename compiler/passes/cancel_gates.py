@@ -44,6 +44,7 @@ class CancelGates(Pass):
 
     name: ClassVar[str] = "cancel-gates"
     contract: ClassVar[Contract] = Contract.UNITARY
+    settles: ClassVar[bool] = True
     tolerance: float = 1e-12
     """radians below which a joined angle that was not written as a multiple of pi counts as zero"""
 
@@ -483,28 +484,28 @@ class _Sweep:
         circuit = self.circuit
         if not self.changed and all(self.keep):
             return circuit
-        keep = np.frombuffer(self.keep, np.uint8).astype(bool)
-        payload = circuit.payload.copy()
-        for k in self.changed:
-            payload[k] = payload[k] if self.opcodes[k] == _PAULI else -1
+        keep = np.frombuffer(self.keep, bool)
         phase = self.rows[circuit.phase] if circuit.phase >= 0 else ZERO_ROW
         for factor, times in self.factors.items():
             phase = add_rows(phase, factor, times)
         phase = _wrap(phase, _TWO)
         phase_row = self._row(phase) if phase != ZERO_ROW else -1
-        wires, wire_ptr = _columns(self.wires, keep)
-        angle_rows, angle_ptr = _columns(self.angles, keep)
-        changed = circuit.select(keep).with_(
-            opcode=np.array(self.opcodes, np.uint8)[keep],
-            payload=payload[keep],
-            wires=wires,
-            wire_ptr=wire_ptr,
-            angle_rows=angle_rows,
-            angle_ptr=angle_ptr,
-            angles=AngleTable.from_rows(self.rows),
-            phase=phase_row,
-        )
-        return changed.compacted()
+        left = circuit.select(keep)
+        if self.changed:
+            payload = circuit.payload.copy()
+            payload[[k for k in self.changed if self.opcodes[k] != _PAULI]] = -1
+            wires, wire_ptr = _columns(self.wires, keep)
+            angle_rows, angle_ptr = _columns(self.angles, keep)
+            left = left.with_(
+                opcode=np.array(self.opcodes, np.uint8)[keep],
+                payload=payload[keep],
+                wires=wires,
+                wire_ptr=wire_ptr,
+                angle_rows=angle_rows,
+                angle_ptr=angle_ptr,
+            )
+        angles = circuit.angles if len(self.rows) == len(circuit.angles) else AngleTable.from_rows(self.rows)
+        return left.with_(angles=angles, phase=phase_row)
 
 
 def _shared(groups: Iterable[tuple[int, ...]]) -> list[tuple[int, ...]]:

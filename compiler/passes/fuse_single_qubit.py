@@ -17,16 +17,16 @@ from functools import cache, lru_cache
 from typing import ClassVar, NamedTuple, TypeAlias
 
 from ...ir import Circuit, Graph, Module, Node, Value
-from ...ir.angles import ZERO_ROW, AngleTable, make_row
+from ...ir.angles import ZERO_ROW, AngleTable, Row, make_row
 from ...ir.circuit import AngleInput, GateRow, empty_circuit, split_groups
 from ...ir.gates import GATES, OPCODES
 from ...ir.ops import LateAngles, Readout
 from ..synthesis.euler import SNAP, TINY, constant, matrix_template, template_of
-from ..synthesis.gate_writer import TURNS, GateWriter
+from ..synthesis.gate_writer import GateWriter
 from ..synthesis.memory import collector_paused
 from ..synthesis.native import OneQubitBasis, one_qubit_basis
 from ..synthesis.native_rules import Entanglers, rule
-from ..synthesis.templates import Template, slot
+from ..synthesis.templates import TURNS, Template, slot
 from .base import Context, Contract, Pass
 from .rewrites import fresh_name, map_graphs, readouts
 
@@ -138,6 +138,23 @@ class _Form(NamedTuple):
     better: bool
 
 
+class _Part(NamedTuple):
+    """A gate of a rule: wires count within it; angles are row numbers, forms stand in their place where one has a
+    slot."""
+
+    opcode: int
+    wires: tuple[int, ...]
+    angles: tuple[int, ...]
+    forms: tuple[Row, ...]
+
+
+class _Rule(NamedTuple):
+    """What takes the place of a gate that the target does not have, and its phase."""
+
+    phase: Row
+    parts: list[_Part]
+
+
 _ALONE, _WHOLE, _SPLIT = range(3)
 """A gate on one qubit that runs are made of; one that ends the runs of its wires; one that the target does not have."""
 
@@ -182,7 +199,7 @@ class Fusion:
         self.writer = writer = GateWriter(circuit)
         self.kinds: list[int] = []
         self.forms: dict[tuple[int, ...], _Form] = {}
-        self.rules: dict[tuple[int, int], Template | None] = {}
+        self.rules: dict[tuple[int, int], _Rule | None] = {}
         self.waiting: list[list[_Gate]] = [[] for _ in range(circuit.num_qubits)]
         waiting, flush, kinds = self.waiting, self._flush, _kinds(self.target)
         opcodes, conditions = circuit.opcode.tolist(), circuit.condition.tolist()
@@ -192,8 +209,8 @@ class Fusion:
             kind = kinds[opcode]
             if kind == _ALONE and conditions[k] < 0:
                 waiting[wires[0]].append(_Gate(opcode, angles, k))
-            elif kind == _SPLIT and (template := self._rule(opcode, int(circuit.payload[k]))) is not None:
-                self._split(template, wires, angles, k)
+            elif kind == _SPLIT and (found := self._rule(opcode, int(circuit.payload[k]))) is not None:
+                self._split(found, wires, angles, k)
             else:
                 for wire in wires or range(circuit.num_qubits):
                     if waiting[wire]:
@@ -212,27 +229,33 @@ class Fusion:
             kinds += [_SYMBOL if r[3] else _FLOAT if r[2] else _EXACT for r in rows[len(kinds) :]]
         return kinds
 
-    def _rule(self, opcode: int, payload: int) -> Template | None:
+    def _rule(self, opcode: int, payload: int) -> _Rule | None:
         assert self.target is not None
         key = opcode, payload
         if key not in self.rules:
-            self.rules[key] = rule(opcode, self.circuit.payloads[payload] if payload >= 0 else "", self.target)
+            found = rule(opcode, self.circuit.payloads[payload] if payload >= 0 else "", self.target)
+            self.rules[key] = _Rule(found.phase, [self._part(*step) for step in found.steps]) if found else None
         return self.rules[key]
 
-    def _split(self, template: Template, wires: Sequence[int], angles: Sequence[int], source: int) -> None:
+    def _part(self, opcode: int, wires: tuple[int, ...], forms: tuple[Row, ...], _: str) -> _Part:
+        if any(form[3] for form in forms):
+            return _Part(opcode, wires, (), forms)
+        return _Part(opcode, wires, tuple(map(self.writer.row, forms)), ())
+
+    def _split(self, rule: _Rule, wires: Sequence[int], angles: Sequence[int], source: int) -> None:
         """A gate that the target does not have. Under a condition a global phase has no effect: the bits that it
         depends on are measured."""
         self.changed = True
         conditioned = self.circuit.condition[source] >= 0
         if not conditioned:
-            self.writer.add_phase(template.phase, angles)
-        for opcode, at, numbers, forms, _ in self.writer.prepared(template):
-            on = [wires[w] for w in at]
+            self.writer.add_phase(rule.phase, angles)
+        for opcode, at, numbers, forms in rule.parts:
             if forms:
                 numbers = tuple([self.writer.angle(form, angles) for form in forms])
-            if len(on) == 1 and not conditioned:
-                self.waiting[on[0]].append(_Gate(opcode, numbers, source))
+            if len(at) == 1 and not conditioned:
+                self.waiting[wires[at[0]]].append(_Gate(opcode, numbers, source))
                 continue
+            on = [wires[w] for w in at]
             for wire in on:
                 self._flush(wire)
             if len(on) == 1:

@@ -122,7 +122,7 @@ def cone(circuit: Circuit, needed: Sequence[int], bits: Iterable[int] = ()) -> C
     if walk.barriers:
         rows = [r._replace(wires=walk.barriers.get(k, r.wires)) for k, r in enumerate(circuit.rows())]
         circuit = circuit.with_rows(rows)
-    return circuit.select(np.frombuffer(walk.keep, bool)).compacted()
+    return circuit.select(np.frombuffer(walk.keep, bool))
 
 
 def needed_gates(circuit: Circuit, needed: Sequence[int]) -> np.ndarray:

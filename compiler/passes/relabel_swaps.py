@@ -14,13 +14,14 @@ import numpy as np
 
 from ...ir import Circuit, Module
 from ...ir.circuit import GateRow
-from ...ir.gates import OPCODES
+from ...ir.gates import GATES, OPCODES
 from ..synthesis.templates import without_unused_rows
 from .base import Context, Contract, Pass
 from .rewrites import readouts, relabelled
 from .row_walks import Runs, wire_runs
 
 _CX, _CZ, _S, _SWAP, _ISWAP = (OPCODES[n] for n in ("cx", "cz", "s", "swap", "iswap"))
+_SWAPS = np.array([gate.name in ("swap", "iswap") for gate in GATES])
 _MOST_SWEEPS = 4
 
 
@@ -68,12 +69,12 @@ def without_swaps(circuit: Circuit) -> tuple[Circuit, list[int]]:
 
 def _may_hold_swaps(circuit: Circuit) -> bool:
     free = circuit.condition < 0
-    if (np.isin(circuit.opcode, (_SWAP, _ISWAP)) & free).any():
+    if (_SWAPS[circuit.opcode] & free).any():
         return True
     first = circuit.wire_ptr[:-1][(circuit.opcode == _CX) & free]
     controls, targets = circuit.wires[first].astype(np.int64), circuit.wires[first + 1].astype(np.int64)
     width = circuit.num_qubits
-    return bool(np.isin(controls * width + targets, targets * width + controls).any())
+    return len(first) > 1 and bool(np.isin(controls * width + targets, targets * width + controls).any())
 
 
 def _without_iswaps(circuit: Circuit) -> Circuit:

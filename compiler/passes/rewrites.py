@@ -6,21 +6,22 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, replace
 
 from ...ir import Graph, Module, Node
-from ...ir.graph import Op, map_nodes
+from ...ir.graph import map_nodes
 from ...ir.observables import PauliSum
 from ...ir.ops import Expectation, Probabilities, Readout, Samples
 
 
 def map_graphs(graph: Graph, change: Callable[[Graph], Graph]) -> Graph:
     """`change` applied to the graph and to every body in it, bodies first."""
-    return change(replace(graph, nodes=tuple(replace(n, op=_with_bodies(n.op, change)) for n in graph.nodes)))
+    return change(replace(graph, nodes=tuple([_with_bodies(node, change) for node in graph.nodes])))
 
 
-def _with_bodies(op: Op, change: Callable[[Graph], Graph]) -> Op:
+def _with_bodies(node: Node, change: Callable[[Graph], Graph]) -> Node:
+    op = node.op
     if not op.bodies:
-        return op
+        return node
     bodies = {f.name: getattr(op, f.name) for f in fields(op) if isinstance(getattr(op, f.name), Graph)}
-    return replace(op, **{name: map_graphs(body, change) for name, body in bodies.items()})
+    return replace(node, op=replace(op, **{name: map_graphs(body, change) for name, body in bodies.items()}))
 
 
 def fresh_name(hint: str, taken: Iterable[str]) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import repeat
 from typing import ClassVar
 
 import numpy as np
@@ -18,12 +19,13 @@ import numpy as np
 from ...ir import Circuit, Module
 from ...ir.circuit import GateRow, split_groups
 from ...ir.conditions import bits_of
-from ...ir.gates import OPCODES
+from ...ir.gates import GATES, OPCODES
 from ..synthesis.edge_colouring import edge_colours
 from .base import Context, Contract, Pass
 from .row_walks import wire_runs
 
 _BARRIER = OPCODES["barrier"]
+_AXES = [gate.axes for gate in GATES]
 _MOST_COLOURED = 5_000
 """Circuits with more gates are not tried in the order of a colouring."""
 _MOST_LOOKED_AT = 3_000_000
@@ -39,6 +41,7 @@ class ScheduleCommuting(Pass):
 
     name: ClassVar[str] = "schedule-commuting"
     contract: ClassVar[Contract] = Contract.UNITARY
+    settles: ClassVar[bool] = True
     most_gates: int = 100_000
     """circuits with more gates are left as they are; a twentieth of it at effort `fast`"""
 
@@ -54,21 +57,19 @@ class ScheduleCommuting(Pass):
                 continue
             circuits[name] = scheduled(before)
             if circuits[name] is not before:
-                old, new = before.costs(), circuits[name].costs()
-                saved = {key: old[key] - new[key] for key in ("two_qubit_depth", "depth")}
-                depths = f"{old['two_qubit_depth']} -> {new['two_qubit_depth']}"
-                context.remark(self, f"circuit {name}: depth of two-qubit gates {depths}", before.place, **saved)
+                (all_old, old), (all_new, new) = before.depths, circuits[name].depths
+                message = f"circuit {name}: depth of two-qubit gates {old} -> {new}"
+                context.remark(self, message, before.place, two_qubit_depth=old - new, depth=all_old - all_new)
         changed = any(circuits[name] is not c for name, c in module.circuits.items())
         return module.with_(circuits=circuits) if changed else module
 
 
 def scheduled(circuit: Circuit) -> Circuit:
     """The circuit in an order of lower depth of two-qubit gates, or of the same with a lower depth of all gates."""
-    runs, pairs = wire_runs(circuit), (np.diff(circuit.wire_ptr) >= 2) & (circuit.opcode != _BARRIER)
-    if np.bincount(runs.run, pairs[runs.row], 1).max() < 2:
-        return circuit  # no two of them that share a qubit commute there: their order is what it is
+    if not _commute_somewhere(circuit):
+        return circuit
     plan = _Plan(circuit)
-    best, least = circuit, _depths(circuit)
+    best, least = circuit, circuit.depths[::-1]
     if plan.longest() >= least[0]:
         return circuit
     for order in (plan.by_waiting, plan.by_colour)[: 1 if len(circuit) > _MOST_COLOURED else 2]:
@@ -76,14 +77,30 @@ def scheduled(circuit: Circuit) -> Circuit:
         if rows is None:
             continue
         found = circuit.with_rows(rows)
-        if _depths(found) < least:
-            best, least = found, _depths(found)
+        if found.depths[::-1] < least:
+            best, least = found, found.depths[::-1]
     return best
 
 
-def _depths(circuit: Circuit) -> tuple[int, int]:
-    costs = circuit.costs()
-    return costs["two_qubit_depth"], costs["depth"]
+def _commute_somewhere(circuit: Circuit) -> bool:
+    """Whether two gates on several qubits are in one run of a wire: otherwise their order is what it is."""
+    letters = [""] * circuit.num_qubits
+    holds_pair = [False] * circuit.num_qubits
+    for opcode, payload, wires in zip(
+        circuit.opcode.tolist(), circuit.payload.tolist(), split_groups(circuit.wire_ptr, circuit.wires), strict=True
+    ):
+        axes = circuit.payloads[payload] if payload >= 0 else _AXES[opcode] or "-" * len(wires)
+        pair = len(wires) >= 2 and opcode != _BARRIER
+        for wire, letter in zip(wires or range(circuit.num_qubits), axes or repeat("-"), strict=False):
+            if letter == "I":
+                continue
+            if letter != letters[wire] or letter == "-":
+                letters[wire], holds_pair[wire] = letter, pair
+            elif pair and holds_pair[wire]:
+                return True
+            else:
+                holds_pair[wire] |= pair
+    return False
 
 
 class _Plan:

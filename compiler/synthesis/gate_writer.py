@@ -6,29 +6,21 @@ from array import array
 from collections.abc import Sequence
 from fractions import Fraction
 from math import gcd
-from typing import NamedTuple
 
 import numpy as np
 
 from ...ir import Circuit
 from ...ir.angles import ZERO_ROW, AngleTable, Row, make_row
 from ...ir.circuit import take_groups
-from ...ir.gates import OPCODES
-from .templates import Template, substitute, without_unused_rows
+from ...ir.gates import GATES, OPCODES
+from .templates import TURNS, Template, slot, substitute, without_unused_rows
 
 _PAULI = OPCODES["pauli"]
-TURNS = frozenset(OPCODES[n] for n in ("rz", "ry", "rx"))
-"""Rotations that are nothing at all for the angle zero."""
-
-
-class _Prepared(NamedTuple):
-    """A step of a template whose angles are all constants, row numbers then, or given by forms."""
-
-    opcode: int
-    wires: tuple[int, ...]
-    angles: tuple[int, ...]
-    forms: tuple[Row, ...]
-    payload: str
+_WIDTHS = np.array([gate.qubits for gate in GATES], np.int32)
+"""Qubits of every gate, -1 for any number of them."""
+_ANY_WIDTH = frozenset(np.flatnonzero(_WIDTHS < 0).tolist())
+_TURNED = np.array([gate.angles for gate in GATES], np.int32)
+"""Angles of every gate."""
 
 
 class GateWriter:
@@ -43,11 +35,11 @@ class GateWriter:
         self._given = len(self.rows)
         self._numbers: dict[Row, int] = {}
         self._made: dict[tuple, int] = {}
-        self._prepared: dict[int, tuple[Template, list[_Prepared]]] = {}
+        self._zeros = {k for k, row in enumerate(self.rows) if row == ZERO_ROW}
+        self._entries: dict[int, tuple[Template, list[int | Row]]] = {}
         self._opcodes = bytearray()
-        self._sources = array("i")
-        self._wires, self._wire_ends = array("i"), array("i", [0])
-        self._angles, self._angle_ends = array("i"), array("i", [0])
+        self._sources, self._wires, self._angles = array("i"), array("i"), array("i")
+        self._widths: dict[int, int] = {}
         self._payloads = {text: k for k, text in enumerate(circuit.payloads)}
         self._written: dict[int, int] = {}
         self._phases: dict[Row, int] = {}
@@ -55,44 +47,55 @@ class GateWriter:
 
     def add(self, opcode: int, wires: Sequence[int], angles: Sequence[int], source: int) -> None:
         """One gate; `source` is the row of the circuit whose bits, payload, condition and place it has."""
+        if opcode in _ANY_WIDTH:
+            self._widths[len(self._opcodes)] = len(wires)
         self._opcodes.append(opcode)
         self._sources.append(source)
         self._wires.extend(wires)
-        self._wire_ends.append(len(self._wires))
         self._angles.extend(angles)
-        self._angle_ends.append(len(self._angles))
 
     def write(self, template: Template, wires: Sequence[int], slots: Sequence[int], source: int) -> None:
         """The gates of a template on `wires`, with angle row `slots[k]` in slot k and without turns by nothing; its
         phase is added to the circuit's."""
         self.add_phase(template.phase, slots)
-        for opcode, at, angles, forms, payload in self.prepared(template):
-            if forms:
-                angles = [self.angle(form, slots) for form in forms]
-            if opcode in TURNS and self.rows[angles[0]] == ZERO_ROW:
+        opcodes, at, plain, turns = template.columns
+        numbers = [
+            (a if a >= 0 else slots[~a]) if isinstance(a, int) else self.angle(a, slots) for a in self._known(template)
+        ]
+        if plain and not (turns and self._zeros.intersection(numbers)):
+            self._opcodes += opcodes
+            self._sources.extend([source] * len(opcodes))
+            self._wires.extend([wires[w] for w in at])
+            self._angles.extend(numbers)
+            return
+        for opcode, at, forms, payload in template.steps:
+            angles = [self.angle(form, slots) for form in forms]
+            if opcode in TURNS and angles[0] in self._zeros:
                 continue
             if payload:
                 self._written[len(self._opcodes)] = self._payloads.setdefault(payload, len(self._payloads))
             self.add(opcode, [wires[w] for w in at], angles, source)
 
-    def prepared(self, template: Template) -> list[_Prepared]:
-        """The steps of a template as this writer takes them."""
-        _, steps = self._prepared.get(id(template), (template, None))
-        if steps is None:
-            steps = [self._step(*step) for step in template.steps]
-            self._prepared[id(template)] = template, steps  # the template stays alive, and its id its own
-        return steps
+    def _known(self, template: Template) -> list[int | Row]:
+        """The angles of a template: constants as row numbers, -1 - k for slot k as it is, else forms."""
+        _, known = self._entries.get(id(template), (template, None))
+        if known is None:
+            known = [self._entry(form) for step in template.steps for form in step.angles]
+            self._entries[id(template)] = template, known  # the template stays alive, and its id its own
+        return known
 
-    def _step(self, opcode: int, wires: tuple[int, ...], forms: tuple[Row, ...], payload: str) -> _Prepared:
-        if any(form[3] for form in forms):
-            return _Prepared(opcode, wires, (), forms, payload)
-        return _Prepared(opcode, wires, tuple(map(self.row, forms)), (), payload)
+    def _entry(self, form: Row) -> int | Row:
+        if not form[3]:
+            return self.row(form)
+        return -1 - form[3][0][0] if form == slot(form[3][0][0]) else form
 
     def row(self, row: Row) -> int:
         """The number of a new angle row."""
         number = self._numbers.setdefault(row, len(self.rows))
         if number == len(self.rows):
             self.rows.append(row)
+            if row == ZERO_ROW:
+                self._zeros.add(number)
         return number
 
     def angle(self, form: Row, slots: Sequence[int]) -> int:
@@ -150,19 +153,26 @@ class GateWriter:
             offset += weight * extra
             for variable, coeff in inner:
                 terms[variable] = terms.get(variable, 0.0) + weight * coeff
-        total = sum((Fraction(over) / den for den, over in turns.items() if over), Fraction(0))
-        row = make_row(total % 2, offset, terms.items())
+        total, below = 0, 1
+        for den, over in turns.items():
+            up, down = over.as_integer_ratio()
+            total, below = total * down * den + up * below, below * down * den
+        row = make_row(Fraction(total, below) % 2, offset, terms.items())
         return self.row(row) if row != ZERO_ROW else -1
 
     def finish(self) -> Circuit:
         """The circuit of the gates so far, with the angle rows that they use."""
         circuit, phase = self.circuit, self._phase()
-        opcode, source = np.array(self._opcodes, np.uint8), np.array(self._sources, np.int32)
+        opcode, source = np.frombuffer(self._opcodes, np.uint8), np.frombuffer(self._sources, np.int32)
+        widths = _WIDTHS[opcode]
+        if self._widths:
+            widths[list(self._widths)] = list(self._widths.values())
         clbit_ptr, clbits = take_groups(circuit.clbit_ptr, circuit.clbits, source)
-        payload = np.where(opcode == _PAULI, circuit.payload[source], -1).astype(np.int32)
-        for number, text in self._written.items():
-            payload[number] = text
-        angle_rows = np.array(self._angles, np.int32)
+        payload = circuit.payload[source]
+        if self._payloads:
+            payload[opcode != _PAULI] = -1
+            payload[list(self._written)] = list(self._written.values())
+        angle_rows = np.frombuffer(self._angles, np.int32)
         angles = circuit.angles
         if len(self.rows) > self._given:
             used = np.zeros(len(self.rows), np.int32)
@@ -177,9 +187,9 @@ class GateWriter:
             phase=phase,
             payloads=tuple(self._payloads),
             opcode=opcode,
-            wire_ptr=np.array(self._wire_ends, np.int32),
-            wires=np.array(self._wires, np.int32),
-            angle_ptr=np.array(self._angle_ends, np.int32),
+            wire_ptr=_pointers(widths),
+            wires=np.frombuffer(self._wires, np.int32),
+            angle_ptr=_pointers(_TURNED[opcode]),
             angle_rows=angle_rows,
             clbit_ptr=clbit_ptr,
             clbits=clbits,
@@ -188,3 +198,9 @@ class GateWriter:
             location=circuit.location[source],
         )
         return made if angles is not circuit.angles else without_unused_rows(made)
+
+
+def _pointers(counts: np.ndarray) -> np.ndarray:
+    ptr = np.zeros(len(counts) + 1, np.int32)
+    np.cumsum(counts, out=ptr[1:])
+    return ptr

@@ -9,12 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 
 from ...ir import Circuit
 from ...ir.angles import ZERO_ROW, AngleTable, Row, add_rows
+from ...ir.gates import OPCODES
+
+TURNS = frozenset(OPCODES[n] for n in ("rz", "ry", "rx"))
+"""Rotations that are nothing at all for the angle zero."""
 
 
 class Step(NamedTuple):
@@ -32,6 +37,13 @@ class Template:
 
     steps: tuple[Step, ...]
     phase: Row = ZERO_ROW
+
+    @cached_property
+    def columns(self) -> tuple[bytes, list[int], bool, bool]:
+        """(opcodes, the wires of all gates one after the other, whether no gate has a payload, whether one turns)."""
+        opcodes = bytes([step.opcode for step in self.steps])
+        wires = [wire for step in self.steps for wire in step.wires]
+        return opcodes, wires, not any(step.payload for step in self.steps), not TURNS.isdisjoint(opcodes)
 
 
 def slot(number: int) -> Row:
