@@ -20,6 +20,8 @@ Row = tuple[int, int, float, Terms]
 """(num, den, offset, terms): num/den in lowest terms, den > 0; terms sorted by variable, no zero coefficient."""
 
 ZERO_ROW: Row = (0, 1, 0.0, ())
+MOST_KEPT = 4_096
+"""A table of at most so many angles keeps its rows as tuples once they are asked for; a circuit its gates likewise."""
 _DENOMINATOR_LIMIT = 2**31
 _NUMERATOR_LIMIT = 2**62
 
@@ -118,7 +120,7 @@ class AngleTable:
         variables, coeffs = zip(*pairs, strict=True) if pairs else ((), ())
         ptr = np.zeros(len(rows) + 1, np.int64)
         np.cumsum(list(map(len, terms)), out=ptr[1:])
-        return cls(
+        table = cls(
             np.array(num, np.int64),
             np.array(den, np.int64),
             np.array(offset, np.float64),
@@ -126,14 +128,27 @@ class AngleTable:
             np.array(variables, np.int64),
             np.array(coeffs, np.float64),
         )
+        if len(rows) <= MOST_KEPT:
+            table.__dict__["_kept_rows"] = list(rows)
+        return table
 
     def row(self, index: int) -> Row:
+        """One row as a plain tuple."""
+        if len(self) <= MOST_KEPT:
+            return self._kept_rows[index]
         start, stop = int(self.ptr[index]), int(self.ptr[index + 1])
         terms = zip(self.variables[start:stop].tolist(), self.coeffs[start:stop].tolist(), strict=True)
         return (int(self.num[index]), int(self.den[index]), float(self.offset[index]), tuple(terms))
 
     def rows(self) -> list[Row]:
         """All rows as plain tuples, the form in which passes edit them."""
+        return list(self._kept_rows) if len(self) <= MOST_KEPT else self._made_rows()
+
+    @cached_property
+    def _kept_rows(self) -> list[Row]:
+        return self._made_rows()
+
+    def _made_rows(self) -> list[Row]:
         num, den, offset = self.num.tolist(), self.den.tolist(), self.offset.tolist()
         if not len(self.variables):
             return [(n, d, o, ()) for n, d, o in zip(num, den, offset, strict=True)]

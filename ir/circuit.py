@@ -12,12 +12,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .angles import ZERO_ROW, AngleInterner, AngleTable, Row, make_row
+from .angles import MOST_KEPT, ZERO_ROW, AngleInterner, AngleTable, Row, make_row
 from .conditions import Condition, bits_of
 from .diagnostics import UNKNOWN, Location
 from .gates import GATES, OPCODES, Gate
 from .locations import NO_LOCATIONS, LocationTable
 
+_DERIVED = ("variable_names", "depths", "_kept_rows")
 _MEASURES = np.array([gate.name in ("measure", "reset") for gate in GATES])
 
 
@@ -114,8 +115,8 @@ class Circuit:
         # A tenth of what `replace` costs: nothing is checked when a circuit is made.
         made = object.__new__(Circuit)
         made.__dict__.update(self.__dict__)
-        made.__dict__.pop("variable_names", None)
-        made.__dict__.pop("depths", None)
+        for derived in _DERIVED:
+            made.__dict__.pop(derived, None)
         made.__dict__.update(changes)
         return made
 
@@ -125,6 +126,13 @@ class Circuit:
 
     def rows(self) -> list[GateRow]:
         """All gates as plain tuples."""
+        return list(self._kept_rows) if len(self) <= MOST_KEPT else self._made_rows()
+
+    @cached_property
+    def _kept_rows(self) -> list[GateRow]:
+        return self._made_rows()
+
+    def _made_rows(self) -> list[GateRow]:
         return gate_rows(
             self.opcode.tolist(),
             split_groups(self.wire_ptr, self.wires),
@@ -184,6 +192,8 @@ class Circuit:
         """The same circuit with only the used angle rows, payloads and conditions, in order of first use."""
         interner, rows = AngleInterner(), self.angles.rows()
         first_use = list(dict.fromkeys(self.angle_rows.tolist()))
+        if self._is_compact(first_use, rows):
+            return self
         renumber = np.zeros(len(rows), np.int32)
         renumber[first_use] = [interner.add(rows[old]) for old in first_use]
         phase = interner.add(rows[self.phase]) if self.phase >= 0 and rows[self.phase] != ZERO_ROW else -1
@@ -198,6 +208,11 @@ class Circuit:
             conditions=conditions,
             condition=condition,
         )
+
+    def _is_compact(self, first_use: Sequence[int], rows: Sequence[Row]) -> bool:
+        used = [*first_use, self.phase] if self.phase == len(first_use) else first_use
+        tables_used = used == list(range(len(rows))) and not self.payloads and not self.conditions
+        return tables_used and len(set(rows)) == len(rows) and (self.phase < 0 or rows[self.phase] != ZERO_ROW)
 
     @property
     def has_measurement(self) -> bool:

@@ -53,6 +53,17 @@ def qubitwise_groups(products: Iterable[Masks]) -> list[tuple[Masks, list[int]]]
     return groups
 
 
+def settings_suffice(products: Iterable[Masks], most: int) -> bool:
+    """Whether `qubitwise_groups` finds at most so many settings; ends as soon as that is known."""
+    listed = list(products)
+    if len(_first_fit(listed, range(len(listed)))) <= most:
+        return True
+    if most < 2 or len(listed) > _MOST_ORDERED:
+        return False
+    order = _most_bound_first(_disagreements(listed), most)
+    return len(order) == len(listed) and len(_first_fit(listed, order)) <= most
+
+
 def _first_fit(products: Sequence[Masks], order: Iterable[int]) -> list[tuple[Masks, list[int]]]:
     bases: list[Masks] = []
     members: list[list[int]] = []
@@ -87,8 +98,11 @@ def _disagreements(products: Sequence[Masks]) -> np.ndarray:
     return present @ present.T > letters @ letters.T
 
 
-def _most_bound_first(disagree: np.ndarray) -> list[int]:
-    """Always the product with the fewest settings left to join, and of those the one that disagrees most."""
+def _most_bound_first(disagree: np.ndarray, most: int | None = None) -> list[int]:
+    """Always the product with the fewest settings left to join, and of those the one that disagrees most.
+
+    The order ends before a product that would open a setting beyond `most`.
+    """
     count = len(disagree)
     taken = np.zeros((count, count), bool)  # (product, setting): whether it disagrees with a member
     rank = disagree.sum(1) / (count + 1.0)
@@ -96,6 +110,8 @@ def _most_bound_first(disagree: np.ndarray) -> list[int]:
     for _ in range(count):
         index = int(rank.argmax())
         setting = int(taken[index].argmin())
+        if setting == most:
+            break
         rank[disagree[index] & ~taken[:, setting]] += 1.0
         taken[:, setting] |= disagree[index]
         rank[index] = -np.inf

@@ -20,7 +20,7 @@ from ...ir import Circuit, Graph, Module, Node
 from ...ir.circuit import GateRow
 from ...ir.gates import OPCODES
 from ...ir.graph import Value
-from ...ir.measurement_settings import qubitwise_groups
+from ...ir.measurement_settings import qubitwise_groups, settings_suffice
 from ...ir.observables import PauliSum, PauliTerm
 from ...ir.ops import Expectation, LinearBits, Parities, PermuteOutcomes, Probabilities, Readout, Samples
 from ..synthesis.pulled_terms import Pull, PulledTerms, gate_pull, rotation_pull
@@ -230,9 +230,9 @@ class _Walk:
         if len(wires) == 1:
             return True
         if reading.settings == 1:
-            return all(terms.agree(w, chosen) for w in wires)
+            return all(terms.letters(w, chosen) <= 1 for w in wires)
         self.visits_left -= chosen.bit_count()
-        return self.visits_left >= 0 and self.settings(reading) <= reading.settings
+        return self.visits_left >= 0 and self._suffices(reading)
 
     def fits(self) -> bool:
         """Whether all that was pulled back may be read."""
@@ -243,13 +243,22 @@ class _Walk:
             return False
         if reading.width is not None:
             return self._width(reading) <= reading.width
-        return self.settings(reading) <= reading.settings
+        return self._suffices(reading)
 
     def settings(self, reading: _Reading) -> int:
         """In how many settings the products of a readout are read."""
-        if reading.rigid or all(self.terms.agree(q, reading.chosen) for q in range(len(self.terms.xs))):
-            return 1
-        return len(qubitwise_groups(self.terms.masks(reading.chosen)))
+        return 1 if self._letters(reading) <= 1 else len(qubitwise_groups(self.terms.masks(reading.chosen)))
+
+    def _suffices(self, reading: _Reading) -> bool:
+        least = self._letters(reading)
+        if least <= 1 or least > reading.settings:
+            return least <= 1
+        return settings_suffice(self.terms.masks(reading.chosen), reading.settings)
+
+    def _letters(self, reading: _Reading) -> int:
+        """The most different letters on one qubit: as many settings are needed, and one suffices where it is one."""
+        terms = self.terms
+        return 1 if reading.rigid else max(terms.letters(q, reading.chosen) for q in range(len(terms.xs)))
 
     def _width(self, reading: _Reading) -> int:
         return sum(bool((x | z) & reading.chosen) for x, z in zip(self.terms.xs, self.terms.zs, strict=True))

@@ -9,7 +9,7 @@ from fractions import Fraction
 import numpy as np
 
 from ...ir import Circuit
-from ...ir.angles import Row
+from ...ir.angles import MOST_KEPT, Row
 from ...ir.circuit import GateRow, gate_rows, split_groups
 from ...ir.gates import GATES, OPCODES
 
@@ -25,6 +25,8 @@ _LETTER_TABLE = np.array([[_LETTER_CODES[a] for a in gate.axes.ljust(_MOST_AXES,
 
 def rows_between(circuit: Circuit, start: int, stop: int) -> list[GateRow]:
     """Rows start, ..., stop - 1."""
+    if len(circuit) <= MOST_KEPT:
+        return circuit.rows()[start:stop]
     groups = []
     for ptr, data in (
         (circuit.wire_ptr, circuit.wires),

@@ -120,11 +120,11 @@ class PulledTerms:
         """The plane of the products that act on a qubit."""
         return self.xs[qubit] | self.zs[qubit]
 
-    def agree(self, qubit: int, chosen: int) -> bool:
-        """Whether all products of a plane that act on a qubit hold one letter there."""
+    def letters(self, qubit: int, chosen: int) -> int:
+        """How many different letters the products of a plane hold on a qubit."""
         x, z = self.xs[qubit] & chosen, self.zs[qubit] & chosen
         both = x & z
-        return ((x ^ both) != 0) + ((z ^ both) != 0) + (both != 0) <= 1
+        return (x != both) + (z != both) + (both != 0)
 
     def masks(self, chosen: int) -> list[Masks]:
         """The products of a plane, in order, as masks over the qubits."""
