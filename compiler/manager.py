@@ -1,4 +1,4 @@
-"""Runs a pipeline: verifies after every pass, checks contracts, dumps the module between, keeps a trace."""
+"""Runs a pipeline: verifies what comes out, checks contracts, dumps the module between, keeps a trace."""
 
 from __future__ import annotations
 

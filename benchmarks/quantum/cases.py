@@ -21,7 +21,7 @@ Reading = list[qsc.PauliSum]
 Maker = Callable[[int], qsc.Circuit]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Case:
     """One circuit and its readout. `family` is the row of the table in which it is averaged."""
 

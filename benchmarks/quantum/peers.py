@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
+from io import BytesIO
 from typing import Any, TypeVar
 
 import numpy as np
@@ -31,6 +32,7 @@ from pytket.passes import (
     SequencePass,
 )
 from pytket.placement import NoiseAwarePlacement
+from qiskit import qasm3, qpy
 from qiskit.circuit import ClassicalRegister, QuantumCircuit
 from qiskit.transpiler import PassManager
 from qiskit.transpiler import generate_preset_pass_manager as preset
@@ -123,6 +125,7 @@ def _compiles(circuit: QuantumCircuit) -> bool:
     return len(qiskit_manager("all", 0).run(circuit)) >= 0
 
 
+@cache
 def limited(case: Case) -> QuantumCircuit:
     """The measured case with its symbols, or with random angles where Qiskit would need more than LIMIT seconds."""
     given = measured(case)
@@ -130,6 +133,16 @@ def limited(case: Case) -> QuantumCircuit:
         return given
     angles = np.random.default_rng(0).uniform(0.1, 1.9, given.num_parameters)
     return given.assign_parameters(angles)
+
+
+def qiskit_seconds(circuit: QuantumCircuit, manager: PassManager) -> tuple[float, float]:
+    """Seconds of one run, and of one with the circuit written as QPY and OpenQASM 3."""
+    start = time.perf_counter()
+    out = manager.run(circuit)
+    seconds = time.perf_counter() - start
+    qpy.dump(out, BytesIO())
+    qasm3.dumps(out)
+    return seconds, time.perf_counter() - start
 
 
 def qiskit_results(case: Case, target: str, seeds: int = QISKIT_SEEDS) -> Iterator[Result]:

@@ -15,7 +15,7 @@ from typing import ClassVar
 import numpy as np
 
 from ...ir import Circuit, Module
-from ...ir.circuit import GateRow, split_groups
+from ...ir.circuit import GateRow
 from ...ir.gates import GATES, OPCODES, rotation_matrix
 from ..synthesis import constant_blocks
 from ..synthesis.blocks import Group, collect
@@ -186,15 +186,17 @@ class _Fusion:
         """The circuit, gates in the order of the groups, with the templates in the place of their blocks."""
         circuit = self.circuit
         writer = GateWriter(circuit)
-        opcodes = circuit.opcode.tolist()
-        wires = list(split_groups(circuit.wire_ptr, circuit.wires))
-        angles = list(split_groups(circuit.angle_ptr, circuit.angle_rows))
-        for k, group in enumerate(groups):
+        # Views, since a list holds an object for every number.
+        opcodes, wires, angles = circuit.opcode.data, circuit.wires.data, circuit.angle_rows.data
+        first_wire, first_angle = circuit.wire_ptr.data, circuit.angle_ptr.data
+        groups.reverse()  # each is let go once it is written: together they are most of what is alive here
+        for k in range(len(groups)):
+            group = groups.pop()
             if k in self.templates:
                 template, slots = self.templates[k]
                 writer.write(template, group.wires, slots, group.gates[0])
-            else:
-                for g in group.gates:
-                    writer.add(opcodes[g], wires[g], angles[g], g)
-        groups.clear()  # by far the largest part of what is alive here
+                continue
+            for g in group.gates:
+                at, turns = slice(first_wire[g], first_wire[g + 1]), slice(first_angle[g], first_angle[g + 1])
+                writer.add(opcodes[g], wires[at], angles[turns], g)
         return writer.finish()

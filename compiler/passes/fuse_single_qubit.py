@@ -14,6 +14,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache, lru_cache
+from itertools import groupby
+from math import cos, sin
 from typing import ClassVar, NamedTuple, TypeAlias
 
 from ...ir import Circuit, Graph, Module, Node, Value
@@ -21,7 +23,7 @@ from ...ir.angles import ZERO_ROW, AngleTable, Row, make_row
 from ...ir.circuit import AngleInput, GateRow, empty_circuit, split_groups
 from ...ir.gates import GATES, OPCODES
 from ...ir.ops import LateAngles, Readout
-from ..synthesis.euler import SNAP, TINY, constant, matrix_template, template_of
+from ..synthesis.euler import SNAP, TINY, constant, matrix_template, snapped, template_of
 from ..synthesis.gate_writer import GateWriter
 from ..synthesis.memory import collector_paused
 from ..synthesis.native import OneQubitBasis, one_qubit_basis
@@ -295,18 +297,43 @@ class Fusion:
         if floats and not symbols and len(run) > 1:
             self._numeric(wire, run)
             return
-        form = self._form(run, slots, _EXACT)
+        form = self._form(run, slots)
+        given, phase = run, 0.0
         if form.u3s > 1 and floats:
-            form = self._form(run, slots, _FLOAT)
+            run, phase = self._joined(run)
+            slots = [a for gate in run for a in gate.angles]
+            form = self._form(run, slots)
         if form.u3s > 1 and self.late:
-            self._late(wire, run)
-        else:
-            self._replace(wire, run, form, slots)
+            self._late(wire, given)
+            return
+        if run is not given:
+            self.changed = True
+            self.writer.add_offset(phase)
+        self._replace(wire, run, form, slots)
 
-    def _form(self, run: list[_Gate], slots: Sequence[int], constants: int) -> _Form:
-        """The form of a run with angles up to the kind `constants` as constants, all others in slots."""
+    def _joined(self, run: list[_Gate]) -> tuple[list[_Gate], float]:
+        """The run with constant gates that follow each other as one u3 each, and its phase; the same object where none
+        do. Gates without a tilt, or with one by pi, stay: what is next to them takes them in."""
+        out, total = list[_Gate](), 0.0
+        for symbolic, gates in groupby(run, self._symbolic):
+            some = list(gates)
+            values = self._values(some) if len(some) > 1 and not symbolic else (0.0, 0.0, 0.0, 0.0)
+            if abs(values[0] - round(values[0] / math.pi) * math.pi) < _SPECIAL:
+                out += some
+                continue
+            angles = tuple([self.writer.row(snapped(value)) for value in values[:3]])
+            out.append(_Gate(_U3, angles, some[0].source))
+            total += values[3]
+        self._kinds_of_rows()
+        return (out, total) if len(out) < len(run) else (run, 0.0)
+
+    def _symbolic(self, gate: _Gate) -> bool:
+        return any(self.kinds[a] == _SYMBOL for a in gate.angles)
+
+    def _form(self, run: list[_Gate], slots: Sequence[int]) -> _Form:
+        """The form of a run, with its multiples of pi as constants and all other angles in slots."""
         kinds = self.kinds
-        fixed = [a if kinds[a] <= constants else -1 for a in slots]
+        fixed = [a if kinds[a] == _EXACT else -1 for a in slots]
         key = (*[gate.opcode for gate in run], *fixed)
         if key not in self.forms:
             forms = iter([slot(k) if a < 0 else self.writer.rows[a] for k, a in enumerate(fixed)])
@@ -337,10 +364,7 @@ class Fusion:
 
     def _numeric(self, wire: int, run: list[_Gate]) -> None:
         """A run of constants by its matrix. Angles that are no multiples of pi/4 go into slots."""
-        product = _IDENTITY
-        for gate in run:
-            product = _times(self._matrix(gate), product)
-        values = _angles(product)
+        values = self._values(run)
         steps = [round(v / _QUARTER) for v in values[:3]]
         off = [abs(v - k * _QUARTER) for v, k in zip(values, steps, strict=False)]
         # Without a tilt, or with one by pi, the other two angles are one.
@@ -348,17 +372,28 @@ class Fusion:
             template = matrix_template(values, self.basis.name, self.basis.has_x)
             self._replace(wire, run, _Form(template, 1, self._better(run, template)), ())
             return
-        free = [k for k, x in enumerate(off) if x >= SNAP]
-        forms = [slot(free.index(k)) if k in free else make_row(Fraction(steps[k], 4)) for k in range(3)]
-        template, _ = template_of([(_U3, forms)], self.basis.name, self.basis.has_x)
+        free = tuple([k for k, x in enumerate(off) if x >= SNAP])
+        fixed = tuple([0 if k in free else n for k, n in enumerate(steps)])
+        template = _near_quarters(fixed, free, self.basis.name, self.basis.has_x)
         form = _Form(template, 1, self._better(run, template))
+        slots: Sequence[int] = ()
         if form.better:
-            self.writer.add_phase(make_row(0, values[3]))
-        slots = [self.writer.row((0, 1, values[k] + 0.0, ())) for k in free] if form.better else ()
+            self.writer.add_offset(values[3])
+            slots = [self.writer.row((0, 1, values[k] + 0.0, ())) for k in free]
         self._replace(wire, run, form, slots)
 
+    def _values(self, run: Sequence[_Gate]) -> tuple[float, float, float, float]:
+        """theta, phi, lam and phase of exp(i phase) u3(theta, phi, lam), the product of constant gates."""
+        product = self._matrix(run[0])
+        for gate in run[1:]:
+            product = _times(self._matrix(gate), product)
+        return _angles(product)
+
     def _matrix(self, gate: _Gate) -> Matrix:
-        return _matrix(gate.opcode, tuple([constant(self.writer.rows[a]) for a in gate.angles]))
+        opcode, angles, _ = gate
+        if opcode in _SPINS:
+            return _SPINS[opcode](constant(self.writer.rows[angles[0]]) / 2)
+        return _matrix(opcode, tuple([constant(self.writer.rows[a]) for a in angles]))
 
     # Late-bound runs and the result
 
@@ -388,7 +423,12 @@ class Fusion:
 Matrix: TypeAlias = tuple[complex, complex, complex, complex]
 """A 2x2 matrix, row by row: for one at a time numpy would take ten times as long."""
 
-_IDENTITY: Matrix = (1.0 + 0.0j, 0.0j, 0.0j, 1.0 + 0.0j)
+_SPINS: dict[int, Callable[[float], Matrix]] = {
+    OPCODES["rz"]: lambda half: (complex(cos(half), -sin(half)), 0j, 0j, complex(cos(half), sin(half))),
+    OPCODES["ry"]: lambda half: (complex(cos(half)), complex(-sin(half)), complex(sin(half)), complex(cos(half))),
+    OPCODES["rx"]: lambda half: (complex(cos(half)), -1j * sin(half), -1j * sin(half), complex(cos(half))),
+}
+"""The matrices of rotations by half their angle."""
 
 
 def _times(a: Matrix, b: Matrix) -> Matrix:
@@ -398,6 +438,13 @@ def _times(a: Matrix, b: Matrix) -> Matrix:
         a[2] * b[0] + a[3] * b[2],
         a[2] * b[1] + a[3] * b[3],
     )
+
+
+@lru_cache(maxsize=4096)
+def _near_quarters(steps: tuple[int, ...], free: tuple[int, ...], basis: str, has_x: bool) -> Template:
+    """u3 whose angles `free` are slots, the others `steps` times pi/4."""
+    forms = [slot(free.index(k)) if k in free else make_row(Fraction(steps[k], 4)) for k in range(3)]
+    return template_of([(_U3, forms)], basis, has_x)[0]
 
 
 @lru_cache(maxsize=4096)

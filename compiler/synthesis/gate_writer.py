@@ -42,7 +42,8 @@ class GateWriter:
         self._widths: dict[int, int] = {}
         self._payloads = {text: k for k, text in enumerate(circuit.payloads)}
         self._written: dict[int, int] = {}
-        self._phases: dict[Row, int] = {}
+        self._phases: dict[tuple[int, int], int] = {}
+        self._offset = 0.0
         self._weights: dict[int, float] = {}
 
     def add(self, opcode: int, wires: Sequence[int], angles: Sequence[int], source: int) -> None:
@@ -132,22 +133,27 @@ class GateWriter:
         """Multiply the circuit by exp(i form)."""
         if form == ZERO_ROW:
             return
-        *_, terms = form
-        constants = (*form[:3], ())
-        self._phases[constants] = self._phases.get(constants, 0) + 1
+        num, den, offset, terms = form
+        self._phases[num, den] = self._phases.get((num, den), 0) + 1
+        self._offset += offset
         for k, coeff in terms:
             self._weights[slots[k]] = self._weights.get(slots[k], 0.0) + coeff
+
+    def add_offset(self, angle: float) -> None:
+        """Multiply the circuit by exp(i angle)."""
+        self._phases[0, 1] = 1
+        self._offset += angle
 
     def _phase(self) -> int:
         """The number of the row of the global phase, what was added included; -1 for zero."""
         if not self._phases:
             return self.circuit.phase
-        parts = [(row, float(times)) for row, times in self._phases.items()]
+        parts: list[tuple[Row, float]] = [((n, d, 0.0, ()), float(times)) for (n, d), times in self._phases.items()]
         parts += [(self.rows[k], weight) for k, weight in self._weights.items()]
         if self.circuit.phase >= 0:
             parts.append((self.rows[self.circuit.phase], 1.0))
         turns: dict[int, float] = {}  # denominator -> the sum of what stands over it; quarters are exact
-        offset, terms = 0.0, dict[int, float]()
+        offset, terms = self._offset, dict[int, float]()
         for (num, den, extra, inner), weight in parts:
             turns[den] = turns.get(den, 0.0) + num * weight
             offset += weight * extra
