@@ -124,20 +124,24 @@ def with_late_angles(graph: Graph, module: Module, late: dict[str, str]) -> Grap
     return replace(graph, nodes=tuple(nodes))
 
 
-class _Gate(NamedTuple):
-    """A one-qubit gate that waits on its wire: opcode, numbers of angle rows, and the row that it comes from."""
-
-    opcode: int
-    angles: tuple[int, ...]
-    source: int
+_Gate: TypeAlias = tuple[int, tuple[int, ...], int]
+"""A one-qubit gate that waits on its wire: opcode, numbers of angle rows, and the row that it comes from."""
 
 
-class _Form(NamedTuple):
-    """What runs of one form become. u3s: how many u3 that takes. better: whether it takes the place of the run."""
+class _Plan(NamedTuple):
+    """What runs of one form become. template: None where they stay. u3s: how many u3 a template takes.
 
-    template: Template
-    u3s: int
-    better: bool
+    constant: all gates together are one matrix. mixed: constants other than multiples of pi stand between symbols.
+    """
+
+    template: Template | None
+    u3s: int = 0
+    constant: bool = False
+    mixed: bool = False
+
+
+_STAY = _Plan(None)
+_GO = _Plan(Template(()))
 
 
 class _Part(NamedTuple):
@@ -199,8 +203,9 @@ class Fusion:
         circuit = self.circuit
         self.kept: list[bool] = self.basis.keeps.tolist()
         self.writer = writer = GateWriter(circuit)
+        self.num_variables = circuit.num_variables
         self.kinds: list[int] = []
-        self.forms: dict[tuple[int, ...], _Form] = {}
+        self.plans: dict[tuple[int, ...], _Plan] = {}
         self.rules: dict[tuple[int, int], _Rule | None] = {}
         self.waiting: list[list[_Gate]] = [[] for _ in range(circuit.num_qubits)]
         waiting, flush, kinds = self.waiting, self._flush, _kinds(self.target)
@@ -210,7 +215,7 @@ class Fusion:
         for k, (opcode, wires, angles) in enumerate(zip(opcodes, wires_of, angles_of, strict=True)):
             kind = kinds[opcode]
             if kind == _ALONE and conditions[k] < 0:
-                waiting[wires[0]].append(_Gate(opcode, angles, k))
+                waiting[wires[0]].append((opcode, angles, k))
             elif kind == _SPLIT and (found := self._rule(opcode, int(circuit.payload[k]))) is not None:
                 self._split(found, wires, angles, k)
             else:
@@ -255,7 +260,7 @@ class Fusion:
             if forms:
                 numbers = tuple([self.writer.angle(form, angles) for form in forms])
             if len(at) == 1 and not conditioned:
-                self.waiting[wires[at[0]]].append(_Gate(opcode, numbers, source))
+                self.waiting[wires[at[0]]].append((opcode, numbers, source))
                 continue
             on = [wires[w] for w in at]
             for wire in on:
@@ -281,35 +286,50 @@ class Fusion:
         if not run:
             return
         self.waiting[wire] = []
-        if len(run) == 1 and self.kept[run[0].opcode]:
-            opcode, angles, source = run[0]
-            if opcode in TURNS and self.writer.rows[angles[0]] == ZERO_ROW:
-                self.changed = True
-            else:
-                self.writer.add(opcode, (wire,), angles, source)
-            return
-        kinds = self._kinds_of_rows()
-        slots = [a for gate in run for a in gate.angles]
-        floats = symbols = False
-        for a in slots:
-            floats |= kinds[a] == _FLOAT
-            symbols |= kinds[a] == _SYMBOL
-        if floats and not symbols and len(run) > 1:
+        plan, slots = self._planned(run)
+        if plan.constant:
             self._numeric(wire, run)
             return
-        form = self._form(run, slots)
         given, phase = run, 0.0
-        if form.u3s > 1 and floats:
+        if plan.u3s > 1 and plan.mixed:
             run, phase = self._joined(run)
-            slots = [a for gate in run for a in gate.angles]
-            form = self._form(run, slots)
-        if form.u3s > 1 and self.late:
+            plan, slots = self._planned(run)
+        if plan.u3s > 1 and self.late:
             self._late(wire, given)
             return
         if run is not given:
             self.changed = True
             self.writer.add_offset(phase)
-        self._replace(wire, run, form, slots)
+        self._replace(wire, run, plan.template, slots)
+
+    def _planned(self, run: list[_Gate]) -> tuple[_Plan, list[int]]:
+        """The plan of a run, and the angle rows of its slots. Multiples of pi are constants of the plan."""
+        kinds = self._kinds_of_rows()
+        key: list[int] = []
+        slots: list[int] = []
+        for opcode, angles, _ in run:
+            key.append(opcode)
+            for a in angles:
+                slots.append(a)
+                key.append(a if kinds[a] == _EXACT else -kinds[a])
+        form = tuple(key)
+        plan = self.plans.get(form)
+        if plan is None:
+            plan = self.plans[form] = self._plan(run, slots, [kinds[a] for a in slots])
+        return plan, slots
+
+    def _plan(self, run: list[_Gate], slots: list[int], kinds: list[int]) -> _Plan:
+        rows = self.writer.rows
+        if len(run) == 1 and self.kept[run[0][0]]:
+            return _GO if run[0][0] in TURNS and rows[slots[0]] == ZERO_ROW else _STAY
+        if len(run) > 1 and _FLOAT in kinds and _SYMBOL not in kinds:
+            return _Plan(None, constant=True)
+        forms = iter(
+            [rows[a] if kind == _EXACT else slot(k) for k, (a, kind) in enumerate(zip(slots, kinds, strict=True))]
+        )
+        gates = [(opcode, [next(forms) for _ in angles]) for opcode, angles, _ in run]
+        template, u3s = template_of(gates, self.basis.name, self.basis.has_x)
+        return _Plan(template if self._better(run, template) else None, u3s, mixed=_FLOAT in kinds)
 
     def _joined(self, run: list[_Gate]) -> tuple[list[_Gate], float]:
         """The run with constant gates that follow each other as one u3 each, and its phase; the same object where none
@@ -322,45 +342,32 @@ class Fusion:
                 out += some
                 continue
             angles = tuple([self.writer.row(snapped(value)) for value in values[:3]])
-            out.append(_Gate(_U3, angles, some[0].source))
+            out.append((_U3, angles, some[0][2]))
             total += values[3]
         self._kinds_of_rows()
         return (out, total) if len(out) < len(run) else (run, 0.0)
 
     def _symbolic(self, gate: _Gate) -> bool:
-        return any(self.kinds[a] == _SYMBOL for a in gate.angles)
-
-    def _form(self, run: list[_Gate], slots: Sequence[int]) -> _Form:
-        """The form of a run, with its multiples of pi as constants and all other angles in slots."""
-        kinds = self.kinds
-        fixed = [a if kinds[a] == _EXACT else -1 for a in slots]
-        key = (*[gate.opcode for gate in run], *fixed)
-        if key not in self.forms:
-            forms = iter([slot(k) if a < 0 else self.writer.rows[a] for k, a in enumerate(fixed)])
-            gates = [(gate.opcode, [next(forms) for _ in gate.angles]) for gate in run]
-            template, u3s = template_of(gates, self.basis.name, self.basis.has_x)
-            self.forms[key] = _Form(template, u3s, self._better(run, template))
-        return self.forms[key]
+        return any(self.kinds[a] == _SYMBOL for a in gate[1])
 
     def _better(self, run: list[_Gate], template: Template) -> bool:
         """Whether the template is shorter than the run, or gates of the run have to go."""
-        return len(template.steps) < len(run) or not all(self.kept[gate.opcode] for gate in run)
+        return len(template.steps) < len(run) or not all(self.kept[opcode] for opcode, _, _ in run)
 
-    def _replace(self, wire: int, run: list[_Gate], form: _Form, slots: Sequence[int]) -> None:
-        if form.better:
+    def _replace(self, wire: int, run: list[_Gate], template: Template | None, slots: Sequence[int]) -> None:
+        if template is not None:
             self.changed = True
-            self.writer.write(form.template, (wire,), slots, run[0].source)
+            self.writer.write(template, (wire,), slots, run[0][2])
             return
         for opcode, angles, source in run:
             self.writer.add(opcode, (wire,), angles, source)
 
     def _late(self, wire: int, run: list[_Gate]) -> None:
         """A run whose angles theta, phi and lam are three new variables."""
-        first = self.circuit.num_variables + 3 * len(self.late_runs)
+        first = self.num_variables + 3 * len(self.late_runs)
         slots = [self.writer.row((0, 1, 0.0, ((first + k, 1.0),))) for k in range(3)]
         self.late_runs.append(run)
-        template, _ = template_of([(_U3, [slot(0), slot(1), slot(2)])], self.basis.name, self.basis.has_x)
-        self._replace(wire, run, _Form(template, 1, True), slots)
+        self._replace(wire, run, _any_u3(self.basis.name, self.basis.has_x), slots)
 
     def _numeric(self, wire: int, run: list[_Gate]) -> None:
         """A run of constants by its matrix. Angles that are no multiples of pi/4 go into slots."""
@@ -370,17 +377,16 @@ class Fusion:
         # Without a tilt, or with one by pi, the other two angles are one.
         if any(SNAP <= x < _SPECIAL for x in off) or (off[0] < SNAP and steps[0] % 4 == 0):
             template = matrix_template(values, self.basis.name, self.basis.has_x)
-            self._replace(wire, run, _Form(template, 1, self._better(run, template)), ())
+            self._replace(wire, run, template if self._better(run, template) else None, ())
             return
         free = tuple([k for k, x in enumerate(off) if x >= SNAP])
         fixed = tuple([0 if k in free else n for k, n in enumerate(steps)])
         template = _near_quarters(fixed, free, self.basis.name, self.basis.has_x)
-        form = _Form(template, 1, self._better(run, template))
-        slots: Sequence[int] = ()
-        if form.better:
-            self.writer.add_offset(values[3])
-            slots = [self.writer.row((0, 1, values[k] + 0.0, ())) for k in free]
-        self._replace(wire, run, form, slots)
+        if not self._better(run, template):
+            self._replace(wire, run, None, ())
+            return
+        self.writer.add_offset(values[3])
+        self._replace(wire, run, template, [self.writer.row((0, 1, values[k] + 0.0, ())) for k in free])
 
     def _values(self, run: Sequence[_Gate]) -> tuple[float, float, float, float]:
         """theta, phi, lam and phase of exp(i phase) u3(theta, phi, lam), the product of constant gates."""
@@ -410,13 +416,14 @@ class Fusion:
         circuit = self.circuit
         base = empty_circuit(name, len(self.late_runs), 0, circuit.inputs)
         base = replace(base, locations=circuit.locations, place=circuit.place)
+        used = dict.fromkeys(a for run in self.late_runs for _, angles, _ in run for a in angles)
+        where = dict(zip(used, range(len(used)), strict=True))
+        places = circuit.location.tolist()
         rows = [
-            GateRow(gate.opcode, (k,), gate.angles, (), -1, -1, int(circuit.location[gate.source]))
+            GateRow(opcode, (k,), tuple([where[a] for a in angles]), (), -1, -1, places[source])
             for k, run in enumerate(self.late_runs)
-            for gate in run
+            for opcode, angles, source in run
         ]
-        used = {a: new for new, a in enumerate(dict.fromkeys(a for row in rows for a in row.angles))}
-        rows = [row._replace(angles=tuple([used[a] for a in row.angles])) for row in rows]
         return base.with_rows(rows, AngleTable.from_rows([self.writer.rows[a] for a in used]))
 
 
@@ -438,6 +445,12 @@ def _times(a: Matrix, b: Matrix) -> Matrix:
         a[2] * b[0] + a[3] * b[2],
         a[2] * b[1] + a[3] * b[3],
     )
+
+
+@cache
+def _any_u3(basis: str, has_x: bool) -> Template:
+    """u3 with three slots."""
+    return template_of([(_U3, [slot(0), slot(1), slot(2)])], basis, has_x)[0]
 
 
 @lru_cache(maxsize=4096)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from math import gcd
 
@@ -23,6 +24,25 @@ _TURNED = np.array([gate.angles for gate in GATES], np.int32)
 """Angles of every gate."""
 
 
+@dataclass(slots=True)
+class _Entry:
+    """A template as it is written: the opcodes and wires of all its gates one after the other, and its angles.
+
+    angles: constants as row numbers, -1 - k for slot k. forms: (place among the angles, form) of all others. plain:
+    whether no gate has a payload. turns: whether one is a rotation, which may be by nothing. times: how often it was
+    written.
+    """
+
+    template: Template
+    opcodes: bytes
+    wires: list[int]
+    angles: list[int]
+    forms: list[tuple[int, Row]]
+    plain: bool
+    turns: bool
+    times: int = 0
+
+
 class GateWriter:
     """Collects gates in flat arrays, new angle rows, payloads and the global phase.
 
@@ -36,13 +56,13 @@ class GateWriter:
         self._numbers: dict[Row, int] = {}
         self._made: dict[tuple, int] = {}
         self._zeros = {k for k, row in enumerate(self.rows) if row == ZERO_ROW}
-        self._entries: dict[int, tuple[Template, list[int | Row]]] = {}
+        self._entries: dict[int, _Entry] = {}
         self._opcodes = bytearray()
         self._sources, self._wires, self._angles = array("i"), array("i"), array("i")
         self._widths: dict[int, int] = {}
         self._payloads = {text: k for k, text in enumerate(circuit.payloads)}
         self._written: dict[int, int] = {}
-        self._phases: dict[tuple[int, int], int] = {}
+        self._phases: dict[tuple[int, int, float], int] = {}
         self._offset = 0.0
         self._weights: dict[int, float] = {}
 
@@ -58,15 +78,17 @@ class GateWriter:
     def write(self, template: Template, wires: Sequence[int], slots: Sequence[int], source: int) -> None:
         """The gates of a template on `wires`, with angle row `slots[k]` in slot k and without turns by nothing; its
         phase is added to the circuit's."""
-        self.add_phase(template.phase, slots)
-        opcodes, at, plain, turns = template.columns
-        numbers = [
-            (a if a >= 0 else slots[~a]) if isinstance(a, int) else self.angle(a, slots) for a in self._known(template)
-        ]
-        if plain and not (turns and self._zeros.intersection(numbers)):
-            self._opcodes += opcodes
-            self._sources.extend([source] * len(opcodes))
-            self._wires.extend([wires[w] for w in at])
+        entry = self._entries.get(id(template)) or self._prepared(template)
+        entry.times += 1
+        if template.phase[3]:
+            self._weigh(template.phase, slots)
+        numbers = [a if a >= 0 else slots[~a] for a in entry.angles]
+        for at, form in entry.forms:
+            numbers[at] = self.angle(form, slots)
+        if entry.plain and not (entry.turns and self._zeros and self._zeros.intersection(numbers)):
+            self._opcodes += entry.opcodes
+            self._sources.extend([source] * len(entry.opcodes))
+            self._wires.extend([wires[w] for w in entry.wires])
             self._angles.extend(numbers)
             return
         for opcode, at, forms, payload in template.steps:
@@ -77,18 +99,18 @@ class GateWriter:
                 self._written[len(self._opcodes)] = self._payloads.setdefault(payload, len(self._payloads))
             self.add(opcode, [wires[w] for w in at], angles, source)
 
-    def _known(self, template: Template) -> list[int | Row]:
-        """The angles of a template: constants as row numbers, -1 - k for slot k as it is, else forms."""
-        _, known = self._entries.get(id(template), (template, None))
-        if known is None:
-            known = [self._entry(form) for step in template.steps for form in step.angles]
-            self._entries[id(template)] = template, known  # the template stays alive, and its id its own
-        return known
-
-    def _entry(self, form: Row) -> int | Row:
-        if not form[3]:
-            return self.row(form)
-        return -1 - form[3][0][0] if form == slot(form[3][0][0]) else form
+    def _prepared(self, template: Template) -> _Entry:
+        angles: list[int] = []
+        forms: list[tuple[int, Row]] = []
+        for form in (form for step in template.steps for form in step.angles):
+            terms = form[3]
+            if terms and form != slot(terms[0][0]):
+                forms.append((len(angles), form))
+            angles.append(-1 - terms[0][0] if terms else self.row(form))
+        opcodes, wires, plain, turns = template.columns
+        # The entry keeps the template alive, and so its id its own.
+        entry = self._entries[id(template)] = _Entry(template, opcodes, wires, angles, forms, plain, turns)
+        return entry
 
     def row(self, row: Row) -> int:
         """The number of a new angle row."""
@@ -133,23 +155,25 @@ class GateWriter:
         """Multiply the circuit by exp(i form)."""
         if form == ZERO_ROW:
             return
-        num, den, offset, terms = form
-        self._phases[num, den] = self._phases.get((num, den), 0) + 1
-        self._offset += offset
-        for k, coeff in terms:
+        self._phases[form[:3]] = self._phases.get(form[:3], 0) + 1
+        self._weigh(form, slots)
+
+    def _weigh(self, form: Row, slots: Sequence[int]) -> None:
+        for k, coeff in form[3]:
             self._weights[slots[k]] = self._weights.get(slots[k], 0.0) + coeff
 
     def add_offset(self, angle: float) -> None:
         """Multiply the circuit by exp(i angle)."""
-        self._phases[0, 1] = 1
         self._offset += angle
 
     def _phase(self) -> int:
         """The number of the row of the global phase, what was added included; -1 for zero."""
-        if not self._phases:
-            return self.circuit.phase
-        parts: list[tuple[Row, float]] = [((n, d, 0.0, ()), float(times)) for (n, d), times in self._phases.items()]
+        parts = [((*constants, ()), float(times)) for constants, times in self._phases.items()]
+        parts += [((*e.template.phase[:3], ()), float(e.times)) for e in self._entries.values()]
         parts += [(self.rows[k], weight) for k, weight in self._weights.items()]
+        parts = [(row, weight) for row, weight in parts if row != ZERO_ROW]
+        if not parts and not self._offset:
+            return self.circuit.phase
         if self.circuit.phase >= 0:
             parts.append((self.rows[self.circuit.phase], 1.0))
         turns: dict[int, float] = {}  # denominator -> the sum of what stands over it; quarters are exact
