@@ -31,7 +31,7 @@ class QuantumKernel:
         classifier = sklearn.svm.SVC(kernel="precomputed").fit(kernel(train), labels)
         classifier.predict(kernel(test, train))
 
-    Raises InputError for a map that is none, and what `qsc.compile` raises.
+    Raises InputError for a map that is none, and what `qsc.compile` and `Bundle.run` raise.
     """
 
     def __init__(self, map: FeatureMap | builder.Circuit | Circuit, target: str | None = None, **options: Any) -> None:
@@ -53,7 +53,8 @@ class QuantumKernel:
         """The matrix K[i, j] = K(x_i, z_j) of samples (n, features) and (m, features), as a float64 array (n, m).
 
         Without z the matrix of x with itself: symmetric, its diagonal 1 by definition, so that n (n - 1) / 2 circuits
-        are run. All of them are one batch. run: `shots`, `noise` and `seed` as `Bundle.run` takes them.
+        are run. All of them are one batch. run: `shots`, `noise` and `seed` as `Bundle.run` takes them; with a target
+        only.
         """
         left = self._samples(x)
         if z is not None:
@@ -73,7 +74,7 @@ class QuantumKernel:
 
     def _pairs(self, x: np.ndarray, z: np.ndarray, run: dict[str, Any]) -> np.ndarray:
         self.circuits = len(x)
-        if self.target is not None:
+        if self.target is not None or run:
             return np.asarray(self.bundle.run(x, z, **run), np.float64)
         from ..ir.interpreter import evaluate
 

@@ -203,4 +203,21 @@ def _target_file(path: Path) -> Target:
         raise InputError.of(
             "T0005", f"{path} does not say its backend", help='add a line: backend = "qiskit", "nir" or "sfq"'
         )
-    return BACKENDS.load(backend)().target_from(table, path)
+    target = BACKENDS.load(backend)().target_from(table, path)
+    if _brings(target.name):
+        raise InputError.of(
+            "T0005",
+            f"{path} describes a target {target.name!r}, which is the name of one that qsc brings",
+            help=f'give it a name of its own, as in name = "my_{target.name}"',
+        )
+    return target
+
+
+def _brings(name: str) -> bool:
+    if name.endswith(".toml"):
+        return False
+    try:
+        find_target(name)
+    except InputError:
+        return False
+    return True

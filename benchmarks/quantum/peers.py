@@ -121,15 +121,15 @@ def qiskit_manager(target: str, seed: int) -> PassManager:
     return preset(3, target=registry.find_target(target).device.target, seed_transpiler=seed)
 
 
-def _compiles(circuit: QuantumCircuit) -> bool:
-    return len(qiskit_manager("all", 0).run(circuit)) >= 0
+def _compiles(circuit: QuantumCircuit, target: str) -> bool:
+    return len(qiskit_manager(target, 0).run(circuit)) >= 0
 
 
 @cache
-def limited(case: Case) -> QuantumCircuit:
+def limited(case: Case, target: str) -> QuantumCircuit:
     """The measured case with its symbols, or with random angles where Qiskit would need more than LIMIT seconds."""
     given = measured(case)
-    if _HELPER.within_limit(_compiles, given):
+    if _HELPER.within_limit(_compiles, given, target):
         return given
     angles = np.random.default_rng(0).uniform(0.1, 1.9, given.num_parameters)
     return given.assign_parameters(angles)
@@ -147,7 +147,7 @@ def qiskit_seconds(circuit: QuantumCircuit, manager: PassManager) -> tuple[float
 
 def qiskit_results(case: Case, target: str, seeds: int = QISKIT_SEEDS) -> Iterator[Result]:
     """One result a seed; a single one where all pairs are coupled, since nothing is random there."""
-    given = limited(case)
+    given = limited(case, target)
     for seed in range(1 if target in BASES else seeds):
         manager = qiskit_manager(target, seed)
         start = time.perf_counter()

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 from qsc.compiler import pipelines, registry
+from qsc.compiler.manager import Watch, run_passes
+from qsc.compiler.passes.base import Context
+from qsc.frontends.text import read
 from qsc.ir import InputError
 
 
@@ -88,3 +91,20 @@ def test_an_unknown_target_names_the_nearest(name: str, near: str):
         registry.find_target(name)
     assert caught.value.diagnostics[0].code == "T0001"
     assert near in str(caught.value)
+
+
+TWO_ROTATIONS = """
+circuit c(x[2]) on 1 qubits { ry(x[0]) q[0]; ry(x[1]) q[0]; x q[0]; x q[0]; }
+main(x: f64[?,2]) { y = expectation(x, circuit="c", observables=["Z0"]); return y; }
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "gates"), [("cancel-gates, cancel-gates", [1, 1]), ("fold-gates, fold-gates", [14, 42])]
+)
+def test_only_a_pass_that_settles_is_left_out_on_its_own_result(text: str, gates: list[int]):
+    watch = Watch()
+    run_passes(read(TWO_ROTATIONS), pipelines.parse_pipeline(text, {}), Context(), watch)
+    assert [len(stage.module.circuits["c"]) for stage in watch.stages] == gates
+    first, second = (stage.module for stage in watch.stages)
+    assert (first is second) == text.startswith("cancel")

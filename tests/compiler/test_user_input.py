@@ -11,6 +11,7 @@ import qsc
 from pytket import Circuit as TketCircuit
 from qiskit import QuantumCircuit, qpy
 from qiskit.circuit import Parameter
+from qsc.compiler.registry import find_target
 from qsc.ir import InputError, Location, TargetError
 from qsc.ir.ops import BitProbabilities, Expectation, Probabilities
 
@@ -108,6 +109,23 @@ def test_places_are_the_users_lines(bundle):
             make()
         (fault,) = caught.value.diagnostics
         assert fault.location == Location(__file__, make.__code__.co_firstlineno)
+
+
+def test_a_kernel_without_a_target_has_no_shots():
+    kernel = qsc.QuantumKernel(qsc.zz_feature_map(2))
+    with pytest.raises(InputError, match="no target"):
+        kernel(np.zeros((2, 2)), shots=100)
+
+
+def test_a_described_device_has_a_name_of_its_own(tmp_path: Path):
+    table = 'backend = "qiskit"\nqubits = 2\nbasis = ["rz", "sx", "x", "cz"]\nname = "{}"\n'
+    for name in ("fake_torino", "line:2", "mine"):
+        (tmp_path / "chip.toml").write_text(table.format(name))
+        if name == "mine":
+            assert find_target(str(tmp_path / "chip.toml")).name == "mine"
+            continue
+        with pytest.raises(InputError, match="one that qsc brings"):
+            find_target(str(tmp_path / "chip.toml"))
 
 
 def test_a_seed_of_numpy_is_a_seed(tmp_path: Path):
