@@ -43,11 +43,14 @@ class FuseBlocks(Pass):
 
     def run(self, module: Module, context: Context) -> Module:
         """Every circuit with fewer entangling gates; the same object where nothing can be saved. One that no readout
-        reads keeps its unitary, the others what they make of |0>."""
+        reads keeps its unitary, the others what they make of |0>.
+
+        Blocks with as many entangling gates and fewer others count too, at effort `fast` only beside some that save.
+        """
         rotations = context.target is not None and has_rotations(context.target.native_ops)
         circuits, read = dict(module.circuits), readouts(module)
         for name, circuit in module.circuits.items():
-            fused, saved = fuse(circuit, rotations, self.allow_swaps, from_zero=name in read)
+            fused, saved = fuse(circuit, rotations, self.allow_swaps, name in read, context.effort != "fast")
             circuits[name] = fused
             if fused is not circuit:
                 message = f"circuit {name}: {saved} fewer {'entangling gates' if rotations else 'CX'} in its blocks"
@@ -56,14 +59,17 @@ class FuseBlocks(Pass):
         return module.with_(circuits=circuits) if changed else module
 
 
-def fuse(circuit: Circuit, rotations: bool = False, swaps: bool = False, from_zero: bool = True) -> tuple[Circuit, int]:
+def fuse(
+    circuit: Circuit, rotations: bool = False, swaps: bool = False, from_zero: bool = True, thorough: bool = True
+) -> tuple[Circuit, int]:
     """(circuit, entangling gates saved). rotations: a rotation about a pair of letters is one native gate. from_zero:
-    whether the register starts in |0>, so that the first blocks need no more than the state."""
+    whether the register starts in |0>, so that the first blocks need no more than the state. thorough: whether the
+    circuit also changes where no entangling gate is saved."""
     arity = np.diff(circuit.wire_ptr)
     if np.count_nonzero(arity == 2) < (1 if from_zero or swaps else 2):
         return circuit, 0
     with collector_paused():
-        return _Fusion(circuit, rotations, swaps, from_zero).run()
+        return _Fusion(circuit, rotations, swaps, from_zero, thorough).run()
 
 
 @dataclass
@@ -72,6 +78,7 @@ class _Fusion:
     rotations: bool
     swaps: bool
     from_zero: bool
+    thorough: bool
     rows: dict[int, GateRow] = field(default_factory=dict)
     templates: dict[int, tuple[Template, tuple[int, ...]]] = field(default_factory=dict)
     saved: int = 0
@@ -97,7 +104,7 @@ class _Fusion:
             else:
                 constants.append((k, group, cost))
         self._constant(constants)
-        if not self.templates:
+        if not self.templates or not (self.saved or self.thorough):
             return circuit, 0
         return self._written(groups), self.saved
 
