@@ -5,7 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from qsc.ir import PauliSum
-from qsc.ir.measurement_settings import count_settings, pauli_masks, pauli_term, qubitwise_groups
+from qsc.ir.measurement_settings import (
+    count_settings,
+    pauli_masks,
+    pauli_term,
+    qubitwise_groups,
+    settings_suffice,
+)
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -37,3 +43,13 @@ def test_the_order_of_chain_terms_does_not_matter(seed: int):
     terms = [((p, q), (p, q + 1)) for p in "XYZ" for q in range(9)]
     products = [pauli_masks(terms[k]) for k in rng.permutation(len(terms))]
     assert len(qubitwise_groups(products)) == 3
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_number_of_settings_suffices_exactly_where_so_many_are_found(seed: int):
+    rng = np.random.default_rng(seed)
+    qubits, terms = int(rng.integers(2, 7)), int(rng.integers(1, 25))
+    letters = ["".join(rng.choice(list("IIXYZ"), qubits)) for _ in range(terms)]
+    products = [pauli_masks(tuple((p, q) for q, p in enumerate(row) if p != "I")) for row in letters]
+    found = len(qubitwise_groups(products))
+    assert [settings_suffice(products, most) for most in range(terms + 1)] == [found <= m for m in range(terms + 1)]
