@@ -89,8 +89,7 @@ def routings(
     `route`."""
     if _may_stay(circuit, device):
         places = tuple(range(circuit.num_qubits))
-        wide = _widened(circuit, device)
-        drop_phase(wide)
+        wide = without_phase(_widened(circuit, device))
         return [Routed(wide, places, places, log_fidelity(circuit, device))]
     return [routed_form(out, device) for _, out in _best(circuit, device, seed, read, tries, level)]
 
@@ -300,21 +299,26 @@ def _plain_copy(circuit: QuantumCircuit) -> QuantumCircuit:
     if moved is not None:
         steps = [step.replace(qubits=tuple([moved[qubit] for qubit in step.qubits])) for step in steps]
     plain._data.extend(steps)
-    drop_phase(plain)
+    return without_phase(plain)
+
+
+def without_phase(circuit: QuantumCircuit) -> QuantumCircuit:
+    """The circuit with the global phase zero, in every block of its control flow too."""
+    if not circuit.has_control_flow_op():
+        circuit.global_phase = 0.0
+        return circuit
+    # A new circuit, since Qiskit 2.6 panics where a step of a copied one is replaced that has blocks.
+    plain = circuit.copy_empty_like()
+    plain.global_phase = 0.0
+    plain._data.extend([_step_without_phase(step) for step in circuit.data])
     return plain
 
 
-def drop_phase(circuit: QuantumCircuit) -> None:
-    """Set the global phase of a circuit, and of every block of its control flow, to zero."""
-    circuit.global_phase = 0.0
-    if not circuit.has_control_flow_op():
-        return
-    for index, step in enumerate(circuit.data):
-        if step.is_control_flow():
-            blocks = [block.copy() for block in step.operation.blocks]
-            for block in blocks:
-                drop_phase(block)
-            circuit.data[index] = step.replace(operation=step.operation.replace_blocks(blocks))
+def _step_without_phase(step: Any) -> Any:
+    if not step.is_control_flow():
+        return step
+    blocks = [without_phase(block.copy()) for block in step.operation.blocks]
+    return step.replace(operation=step.operation.replace_blocks(blocks))
 
 
 def active_qubits(circuit: QuantumCircuit) -> list[int]:

@@ -195,6 +195,19 @@ def test_too_wide_a_circuit(lab, golden):
     golden("too_wide.err", str(caught.value) + "\n")
 
 
+@pytest.mark.parametrize("device", ["all:2", "line:2", "fake_torino"])
+def test_feed_forward_on_as_many_qubits_as_the_device_has(lab, device: str):
+    editor = CircuitEditor("dynamic", 2, 1)
+    editor.add("sx", [0])
+    editor.add("measure", [0], clbits=[0])
+    editor.add("x", [1], condition=("bit", 0))
+    job = lab.job(editor.circuit(), Samples("dynamic", (1,), 4), device)
+    (circuit,) = qpy.load(io.BytesIO(job.emission.files["circuit.qpy"]))
+    (step,) = [step for step in circuit.data if step.is_control_flow()]
+    assert circuit.global_phase == 0.0
+    assert [block.global_phase for block in step.operation.blocks] == [0.0]
+
+
 def test_a_device_without_an_operation(lab, golden):
     editor = CircuitEditor("dynamic", 2, 1)
     editor.add("measure", [0], clbits=[0])
