@@ -106,6 +106,8 @@ def _may_stay(circuit: QuantumCircuit, device: SdkTarget) -> bool:
     facts = facts_of(device)
     if facts.calibrated and not facts.couples_all:
         return False
+    if device.num_qubits is not None and circuit.num_qubits > device.num_qubits:
+        return False
     return facts.everywhere.issuperset(circuit.count_ops()) or legal(circuit, device)
 
 

@@ -16,7 +16,9 @@ from qiskit.quantum_info import Operator
 from qiskit_ibm_runtime.utils.utils import is_isa_circuit
 from qsc.backends.pub import Pub
 from qsc.backends.qiskit.backend import load
+from qsc.backends.qiskit.devices import find
 from qsc.backends.qiskit.routing import route, steps
+from qsc.backends.qiskit.services import QiskitServices
 from qsc.bridges.qiskit import to_qiskit
 from qsc.ir import AngleInput, CircuitEditor, InputError, PauliSum, TargetError
 from qsc.ir.angles import make_row
@@ -193,6 +195,13 @@ def test_too_wide_a_circuit(lab, golden):
         _ = job.emission
     assert caught.value.exit_code == 3
     golden("too_wide.err", str(caught.value) + "\n")
+
+
+@pytest.mark.parametrize("device", ["all:5", "line:5", "fake_nairobi"])
+def test_too_wide_a_circuit_scores_worst(device: str):
+    target = find(device)
+    assert target is not None
+    assert QiskitServices(target).score(ansatz(8, 1), [0], 0, 1) == (float("inf"),) * 4
 
 
 @pytest.mark.parametrize("device", ["all:2", "line:2", "fake_torino"])
