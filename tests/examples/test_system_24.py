@@ -74,6 +74,14 @@ def test_the_compiled_network(middle: Any, load_example):
     assert (given.argmax(1) == middle.labels.numpy()).mean() >= 0.96
 
 
+def test_five_qubits_suffice_without_a_cut(middle: Any):
+    layer = middle.network.middle
+    bundle = qsc.compile(layer, target="all:5", example_input=middle.inputs[:4], effort="fast", reuse=True)
+    assert np.abs(bundle.run(middle.angles[:SOME]) - middle.outputs[:SOME].numpy()).max() < 1e-12
+    assert bundle.costs["qubits"] == 2
+    assert bundle.costs["executions"] == 1
+
+
 def test_the_answer_goes_through_the_circuit(middle: Any):
     assert middle.accuracy(middle.outputs.mean(0).expand_as(middle.outputs)) <= 0.15
 
