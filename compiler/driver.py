@@ -22,7 +22,7 @@ from ..frontends.readouts import Reading, module_of
 from ..ir import InputError, Module, TargetError, print_module, verify
 from ..ir.diagnostics import Diagnostic
 from ..ir.graph import Node
-from ..ir.ops import Launch
+from ..ir.ops import Launch, RepeatRows, TileRows
 from ..ir.target import Target
 from ..ir.types import DYNAMIC
 from . import contracts, pipelines, registry, storage
@@ -277,6 +277,7 @@ def emit(program: Module, targets: Sequence[Target], seed: int, effort: str, wat
     by_name = {t.name: t for t in targets}
     emissions: dict[str, Emission] = {}
     faults: list[Diagnostic] = []
+    rows = _rows_a_sample(program)
     for node in program.nodes():
         if not isinstance(node.op, Launch):
             continue
@@ -285,12 +286,30 @@ def emit(program: Module, targets: Sequence[Target], seed: int, effort: str, wat
         target = by_name[node.op.device]
         backend = registry.find_backend(target.backend)
         try:
-            emissions[node.op.artifact] = backend.emit(node.op, program, target, seed, effort)
+            emission = backend.emit(node.op, program, target, seed, effort)
+            count = next((rows[v.name] for v in node.operands if v.name in rows), 1)
+            emissions[node.op.artifact] = _for_one_sample(emission, count)
         except TargetError as fault:
             faults += fault.diagnostics
     if faults:
         raise TargetError(faults)
     return emissions
+
+
+def _rows_a_sample(program: Module) -> dict[str, int]:
+    """Values that hold several rows of a batch for one sample of the program's inputs, and how many."""
+    found: dict[str, int] = {}
+    for node in program.nodes():
+        if isinstance(node.op, RepeatRows | TileRows):
+            rows = node.op.times if isinstance(node.op, RepeatRows) else node.operands[0].type.shape[0]
+            found |= dict.fromkeys((v.name for v in node.results), rows)
+    return found
+
+
+def _for_one_sample(emission: Emission, rows: int) -> Emission:
+    """Executions and shots are those of one sample of the whole program."""
+    counted = {key: value * rows if key in ("executions", "shots") else value for key, value in emission.costs.items()}
+    return replace(emission, costs=counted)
 
 
 # Writing
@@ -333,6 +352,7 @@ def _assemble(
         "effort": options.effort,
         "passes": [pipelines.describe(p) for p in passes],
         "remarks": [{"text": str(r), "place": str(r.location)} for r in remarks],
+        "cuts": [r.data for r in remarks if r.data],
         "notes": {name: list(e.notes) for name, e in emissions.items()},
         "inputs": [str(v) for v in program.graph.inputs],
         "outputs": [str(v) for v in program.graph.outputs],

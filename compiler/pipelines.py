@@ -14,17 +14,10 @@ from ..ir.diagnostics import did_you_mean
 from . import registry
 from .passes.base import Pass
 
-LOGICAL: tuple[str, ...] = (
-    "trim-ends",
-    "relabel-swaps",
-    "cancel-gates",
-    "absorb-clifford",
-    "light-cone",
-    "schedule-commuting",
-    "fuse-blocks",
-    "cancel-gates",
-    "schedule-commuting",
-)
+REMOVING: tuple[str, ...] = ("trim-ends", "relabel-swaps", "cancel-gates", "absorb-clifford", "light-cone")
+"""Passes that drop gates and leave the others as they are, so that a cut still sees which are diagonal."""
+
+LOGICAL: tuple[str, ...] = (*REMOVING, "schedule-commuting", "fuse-blocks", "cancel-gates", "schedule-commuting")
 """Passes over circuits that know start state and readouts, and no device."""
 
 NATIVE: tuple[str, ...] = ("lower-native",)
@@ -35,7 +28,9 @@ PIPELINES: dict[str, tuple[str, ...]] = {
         "quantize-weights?",
         "bake-weights",
         "prune-angles?",
-        *LOGICAL,
+        *REMOVING,
+        "cut?",
+        *LOGICAL[len(REMOVING) :],
         "portfolio",
         "split-readouts",
         "measure-controls?",

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..ir import CheckError, Diagnostic, Module
-from ..ir.ops import BitSamples, Samples
 from ..ir.types import DYNAMIC, Type
 
 if TYPE_CHECKING:
@@ -169,7 +168,7 @@ def sampled_values(module: Module) -> set[str]:
     drawn: set[str] = set()
     for node in module.graph.nodes:
         held = [node.op, *(n.op for body in node.op.bodies for n in body.walk())]
-        if any(isinstance(op, Samples | BitSamples) for op in held) or any(v.name in drawn for v in node.operands):
+        if any(op.draws for op in held) or any(v.name in drawn for v in node.operands):
             drawn |= {v.name for v in node.results}
     return drawn
 

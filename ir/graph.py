@@ -50,13 +50,15 @@ class Op:
 
     A subclass sets `mnemonic` (its name in the text form) and `operands` (least and most number of operands; None for
     any number), and defines `result_types`. `coerce` maps a field name to the function that makes the field's value
-    from plain numbers, strings and tuples as the text form holds them.
+    from plain numbers, strings and tuples as the text form holds them. `draws`: whether its results are drawn at
+    random, so that two of the same give different ones.
     """
 
     mnemonic: ClassVar[str] = ""
     operands: ClassVar[tuple[int, int | None]] = (1, 1)
     coerce: ClassVar[Mapping[str, Callable[[Any], Any]]] = {}
     elementwise: ClassVar[bool] = False
+    draws: ClassVar[bool] = False
     registry: ClassVar[dict[str, type[Op]]] = {}
 
     def __init_subclass__(cls) -> None:

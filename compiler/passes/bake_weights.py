@@ -16,7 +16,7 @@ import numpy as np
 
 from ...ir import Circuit, Graph, Module, Node, Value
 from ...ir.angles import AngleInterner, Row, make_row
-from ...ir.ops import Cast, Launch, Readout, Samples
+from ...ir.ops import Cast, Launch, Readout
 from .base import Context, Contract, Pass
 from .rewrites import fresh_name, map_graphs, readouts, without_weights
 
@@ -140,7 +140,7 @@ def _makers(value: Value, graph: Graph) -> tuple[Node, ...] | None:
         if v.is_weight or v.name in needed:
             continue
         node = makers.get(v.name)
-        if node is None or v.type.batched or node.op.bodies or isinstance(node.op, Samples | Launch | Readout):
+        if node is None or v.type.batched or node.op.bodies or node.op.draws or isinstance(node.op, Launch | Readout):
             return None
         needed |= {r.name for r in node.results}
         waiting += node.operands

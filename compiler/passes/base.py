@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from enum import Enum
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from ...bridges.services import Services
 from ...ir import InputError, Location, Module, Node
@@ -41,6 +41,8 @@ class Remark:
     message: str
     location: Location = UNKNOWN
     saved: dict[str, float] = field(default_factory=dict)
+    data: dict[str, Any] = field(default_factory=dict)
+    """More for the bundle's manifest, in plain values."""
 
     def __str__(self) -> str:
         saved = ", ".join(f"{key} {-value:+g}" for key, value in self.saved.items() if value)

@@ -27,6 +27,7 @@ from .rewrites import readouts, relabelled
 _NONE, _X, _Y, _Z, _ANY = range(5)
 """Which letters beside the identity a qubit may hold."""
 _CODES = {"X": _X, "Y": _Y, "Z": _Z}
+_HELD = ("I", "IX", "IY", "IZ", "IXYZ")
 _MEMBERS = (0b0001, 0b0011, 0b0101, 0b1001, 0b1111)
 """For each of them, which of I, X, Y, Z that is."""
 _PROBE_ANGLES = (0.7342, -1.3177, 2.0561)
@@ -132,6 +133,16 @@ def needed_gates(circuit: Circuit, needed: Sequence[int]) -> np.ndarray:
     return np.frombuffer(walk.keep, bool)
 
 
+def letters_in_front(circuit: Circuit, needed: Sequence[int], bits: Iterable[int] = ()) -> list[tuple[str, ...]]:
+    """For every gate and each of its qubits, the letters that the readouts may hold there right in front of the gate:
+    "I" for none, "IX", "IY", "IZ" or "IXYZ"."""
+    walk, found = _Walk(circuit, list(needed), set(bits)), list[tuple[str, ...]]()
+    for k, opcode in zip(range(len(circuit) - 1, -1, -1), circuit.opcode[::-1].tolist(), strict=True):
+        walk.step(k, opcode)
+        found.append(tuple([_HELD[walk.letters[w]] for w in walk.wires_of(k)]))
+    return found[::-1]
+
+
 class _Walk:
     """The letters of every qubit and the classical bits that are read, from the end of a circuit backwards."""
 
@@ -165,7 +176,7 @@ class _Walk:
                 else:
                     letters[a], letters[b] = both
             else:
-                keep[k] = self._visit(k, opcode)
+                keep[k] = self.step(k, opcode)
 
     def _plain(self) -> tuple[list[int], list[list[int]], list[list[list[tuple[int, ...] | None]]]]:
         """From the last gate on: 1 and 2 for unconditioned gates with a matrix on that many qubits, 0 for everything
@@ -176,9 +187,13 @@ class _Walk:
         twos = [_two_table(k) if k in used and _ARITY[k] == 2 else [] for k in range(len(GATES))]
         return forms[::-1].tolist(), ones, twos
 
-    def _visit(self, k: int, opcode: int) -> bool:
+    def wires_of(self, k: int) -> tuple[int, ...]:
+        """The qubits of gate k."""
+        return tuple(self.wires[self.wire_ptr[k] : self.wire_ptr[k + 1]])
+
+    def step(self, k: int, opcode: int) -> bool:
         """Step back over any gate; whether it is needed."""
-        wires = tuple(self.wires[self.wire_ptr[k] : self.wire_ptr[k + 1]])
+        wires = self.wires_of(k)
         if opcode == _BARRIER:
             return self._barrier(k, wires)
         condition = int(self.circuit.condition[k])

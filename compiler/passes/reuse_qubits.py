@@ -40,7 +40,7 @@ _PLAIN = (Expectation, Probabilities, Samples, BitExpectation, BitProbabilities,
 class ReuseQubits(Pass):
     """Start qubits on others that have finished, after a reset, so that few are in use at a time.
 
-    Runs on circuits that are wider than the target, or than `max_live_qubits`, or on all with `reuse`; only where the
+    Runs on circuits that are wider than the target, or than `max_qubits`, or on all with `reuse`; only where the
     target has measure and reset, and where one choice of basis reads everything.
     """
 
@@ -48,7 +48,7 @@ class ReuseQubits(Pass):
     contract: ClassVar[Contract] = Contract.DISTRIBUTION
     reuse: bool = False
     """whether to use as few qubits as possible even where the circuit fits"""
-    max_live_qubits: int = 0
+    max_qubits: int = 0
     """the width from which on qubits are reused; 0: the target's"""
 
     def run(self, module: Module, context: Context) -> Module:
@@ -59,7 +59,7 @@ class ReuseQubits(Pass):
             before = module.circuits[name]
             if before.num_qubits <= self._wanted(context):
                 continue
-            refusal = _lacking(context) or _unreadable(nodes)
+            refusal = _lacking(context) or unreadable(nodes)
             if refusal:
                 context.remark(self, f"circuit {name}: no qubit is reused, {refusal}", before.place)
                 continue
@@ -77,7 +77,7 @@ class ReuseQubits(Pass):
         if self.reuse:
             return 1
         limit = context.target.limits.get("qubits", float("inf")) if context.target else float("inf")
-        return min(limit, self.max_live_qubits or limit)
+        return min(limit, self.max_qubits or limit)
 
     def _report(self, before: Circuit, after: Circuit, context: Context) -> None:
         resets = int((after.opcode == _RESET).sum() - (before.opcode == _RESET).sum())
@@ -99,7 +99,8 @@ def unusual(nodes: Iterable[Node]) -> str:
     return next((n.op.mnemonic for n in nodes if type(n.op) not in _PLAIN), "")
 
 
-def _unreadable(nodes: Sequence[Node]) -> str:
+def unreadable(nodes: Sequence[Node]) -> str:
+    """Why one measurement of each qubit does not give all readouts; empty where it does."""
     if unusual(nodes):
         return f"{unusual(nodes)} reads it"
     known: dict[int, str] = {}

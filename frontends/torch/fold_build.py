@@ -45,7 +45,7 @@ class Body:
         """Node j of the step: into the body, or before the loop where it gives the same in every step."""
         patterns = self.reading.patterns(j)
         fixed = [self._fixed(p) for p in patterns]
-        if None not in fixed and not isinstance(node.op, ops.Samples):
+        if None not in fixed and not node.op.draws:
             operands = tuple(v for v in fixed if v is not None)
             results = tuple(
                 Value(f"{_hint(v)}#{self.stretch.start}p{j}.{r}", v.type) for r, v in enumerate(node.results)

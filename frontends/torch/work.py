@@ -89,7 +89,7 @@ def without_repeats(graph: Graph) -> Graph:
         if isinstance(node.op, ops.Scan):
             node = replace(node, op=replace(node.op, body=without_repeats(node.op.body)))
         key = (node.op, *(v.name for v in node.operands))
-        if key in known and not isinstance(node.op, ops.Samples):
+        if key in known and not node.op.draws:
             rename.update((v.name, same) for v, same in zip(node.results, known[key], strict=True))
             continue
         known[key] = node.results

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from . import control, layers, logic, mitigation, outcomes, quantum, spiking, tensor, unitaries  # register the meanings
+from . import (
+    contraction,
+    control,
+    layers,
+    logic,
+    mitigation,
+    outcomes,
+    quantum,
+    spiking,
+    tensor,
+    unitaries,
+)  # register the meanings
 from .compare import max_error, random_inputs, unitary
 from .evaluate import constant_value, evaluate, evaluate_graph
 from .logic import evaluate_netlist, latency, pulses
@@ -12,6 +23,7 @@ __all__ = [
     "MEANINGS",
     "LaunchRunner",
     "constant_value",
+    "contraction",
     "control",
     "evaluate",
     "evaluate_graph",

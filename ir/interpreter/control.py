@@ -11,7 +11,7 @@ from torch import Tensor
 
 from .. import ops
 from ..graph import Graph, Node
-from ..types import Type
+from ..types import DYNAMIC, Type
 from .walk import Environment, as_tensor, meaning, run
 
 
@@ -48,7 +48,7 @@ def split_loop(op: ops.Scan) -> Loop:
     before: list[Node] = []
     rest: list[Node] = []
     for node in body.nodes:
-        own = any(isinstance(n.op, ops.Samples | ops.Launch) for n in Graph((), (node,), ()).walk())
+        own = any(n.op.draws or isinstance(n.op, ops.Launch) for n in Graph((), (node,), ()).walk())
         if not own and all(v.is_weight or v.name in known for v in node.operands):
             before.append(node)
             known.update(v.name for v in node.results)
@@ -67,10 +67,23 @@ def _launch(op: ops.Launch, args: Sequence[Tensor], env: Environment) -> tuple[T
     declared = [v.type for v in op.body.outputs]
     if len(results) != len(declared):
         raise ValueError(f"launch {op.artifact} gave {len(results)} results, declared {len(declared)}")
-    return tuple(_result(op, np.asarray(r), t, env) for r, t in zip(results, declared, strict=True))
+    shapes = [_bound(t, _rows(op, args, env)) for t in declared]
+    for array, shape, t in zip(results, shapes, declared, strict=True):
+        if np.shape(array) != shape:
+            raise ValueError(f"launch {op.artifact} gave shape {np.shape(array)}, declared {t}")
+    return tuple(
+        as_tensor(np.asarray(r)).to(device=env.device, dtype=env.dtype(t.dtype))
+        for r, t in zip(results, declared, strict=True)
+    )
 
 
-def _result(op: ops.Launch, array: np.ndarray, declared: Type, env: Environment) -> Tensor:
-    if array.shape != env.shape(declared.shape):
-        raise ValueError(f"launch {op.artifact} gave shape {array.shape}, declared {declared}")
-    return as_tensor(array).to(device=env.device, dtype=env.dtype(declared.dtype))
+def _rows(op: ops.Launch, args: Sequence[Tensor], env: Environment) -> int | None:
+    """The batch of a launch: that of its operands, which may hold several rows a sample."""
+    batches = (
+        x.shape[v.type.shape.index(DYNAMIC)] for v, x in zip(op.body.inputs, args, strict=True) if v.type.batched
+    )
+    return next(batches, env.batch)
+
+
+def _bound(declared: Type, rows: int | None) -> tuple[int | None, ...]:
+    return tuple(rows if size == DYNAMIC else size for size in declared.shape)

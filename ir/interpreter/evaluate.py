@@ -11,7 +11,7 @@ from torch import Tensor
 from ..diagnostics import Diagnostic, InputError
 from ..graph import Graph, Node, Value
 from ..module import Module
-from ..ops import Launch, Samples
+from ..ops import Launch
 from ..types import DTYPES, DYNAMIC, Type
 from .walk import Environment, LaunchRunner, as_tensor, run
 
@@ -90,7 +90,8 @@ def _constant_nodes(value: Value, graph: Graph) -> tuple[Node, ...] | None:
     open_values = [value]
     while open_values:
         node = producers.get(open_values.pop().name)
-        if node is None or any(isinstance(inner.op, Samples | Launch) for inner in Graph((), (node,), ()).walk()):
+        held = [] if node is None else [inner.op for inner in Graph((), (node,), ()).walk()]
+        if node is None or any(op.draws or isinstance(op, Launch) for op in held):
             return None
         if any(v.type.batched for v in node.results):
             return None

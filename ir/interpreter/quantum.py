@@ -20,32 +20,32 @@ _EMPTY = torch.zeros(1, 0, dtype=torch.float64)
 
 @meaning(ops.Expectation)
 def _expectation(op: ops.Expectation, args: Sequence[Tensor], env: Environment) -> tuple[Tensor, ...]:
-    return (_read(op, args, env, lambda circuit, arrays: expectations(circuit, op, arrays)),)
+    return (read_batched(op, args, env, lambda circuit, arrays: expectations(circuit, op, arrays)),)
 
 
 @meaning(ops.Probabilities)
 def _probabilities(op: ops.Probabilities, args: Sequence[Tensor], env: Environment) -> tuple[Tensor, ...]:
-    return (_read(op, args, env, lambda circuit, arrays: probabilities(circuit, op, arrays)),)
+    return (read_batched(op, args, env, lambda circuit, arrays: probabilities(circuit, op, arrays)),)
 
 
 @meaning(ops.Samples)
 def _samples(op: ops.Samples, args: Sequence[Tensor], env: Environment) -> tuple[Tensor, ...]:
     def read(circuit: Circuit, arrays: Sequence[Tensor]) -> Tensor:
-        return _drawn(probabilities(circuit, op, arrays), op.shots, len(op.qubits), env)
+        return drawn(probabilities(circuit, op, arrays), op.shots, len(op.qubits), env)
 
-    return (_read(op, args, env, read),)
+    return (read_batched(op, args, env, read),)
 
 
 @meaning(ops.BitSamples)
 def _bit_samples(op: ops.BitSamples, args: Sequence[Tensor], env: Environment) -> tuple[Tensor, ...]:
     def read(circuit: Circuit, arrays: Sequence[Tensor]) -> Tensor:
         weights = branches.bit_probabilities(circuit, op.bits, join(circuit, arrays))
-        return _drawn(weights, op.shots, len(op.bits), env)
+        return drawn(weights, op.shots, len(op.bits), env)
 
-    return (_read(op, args, env, read),)
+    return (read_batched(op, args, env, read),)
 
 
-def _drawn(probabilities: Tensor, shots: int, bits: int, env: Environment) -> Tensor:
+def drawn(probabilities: Tensor, shots: int, bits: int, env: Environment) -> Tensor:
     """Bits of random outcomes, (batch, shots, bits)."""
     weights = probabilities.detach().cpu().double().clamp(min=0)
     outcomes = torch.multinomial(weights, shots, replacement=True, generator=env.generator)
@@ -57,7 +57,7 @@ def _bit_expectation(op: ops.BitExpectation, args: Sequence[Tensor], env: Enviro
     def read(circuit: Circuit, arrays: Sequence[Tensor]) -> Tensor:
         return branches.bit_expectations(circuit, op.observables, join(circuit, arrays))
 
-    return (_read(op, args, env, read),)
+    return (read_batched(op, args, env, read),)
 
 
 @meaning(ops.BitProbabilities)
@@ -65,7 +65,7 @@ def _bit_probabilities(op: ops.BitProbabilities, args: Sequence[Tensor], env: En
     def read(circuit: Circuit, arrays: Sequence[Tensor]) -> Tensor:
         return branches.bit_probabilities(circuit, op.bits, join(circuit, arrays))
 
-    return (_read(op, args, env, read),)
+    return (read_batched(op, args, env, read),)
 
 
 @meaning(ops.LateAngles)
@@ -75,7 +75,7 @@ def _late_angles(op: ops.LateAngles, args: Sequence[Tensor], env: Environment) -
     def read(circuit: Circuit, arrays: Sequence[Tensor]) -> Tensor:
         return late.angles(circuit, join(circuit, arrays).double()).to(kind)
 
-    return (_read(op, args, env, read),)
+    return (read_batched(op, args, env, read),)
 
 
 def expectations(circuit: Circuit, op: ops.Expectation, arrays: Sequence[Tensor]) -> Tensor:
@@ -107,7 +107,7 @@ def join(circuit: Circuit, arrays: Sequence[Tensor]) -> Tensor:
     )
 
 
-def _read(
+def read_batched(
     op: ops.CircuitOp, args: Sequence[Tensor], env: Environment, read: Callable[[Circuit, Sequence[Tensor]], Tensor]
 ) -> Tensor:
     """The readout with a batch dimension where an operand has one."""
@@ -116,6 +116,6 @@ def _read(
     if any(batched and not len(x) for x, batched in zip(args, own, strict=True)):
         # An empty batch has the shape of a batch of one, without the one.
         one = [x.new_zeros(1, *x.shape[1:]) if batched else x for x, batched in zip(args, own, strict=True)]
-        return _read(op, one, env, read)[:0]
+        return read_batched(op, one, env, read)[:0]
     result = read(circuit, env.floats(*args)).to(env.device)
     return result if any(own) else result[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .contraction import Contract, GateAngles, SampleOutcomes, Take
 from .control import Launch, Scan
 from .layers import (
     AdaptiveAvgPool,
@@ -28,6 +29,7 @@ from .quantum import (
     Readout,
     Samples,
 )
+from .rows import RepeatRows, SplitRows, TileRows
 from .spiking import Leaky, Synaptic
 from .tensor import (
     Abs,
@@ -82,6 +84,7 @@ __all__ = [
     "CircuitOp",
     "Clamp",
     "Constant",
+    "Contract",
     "Conv",
     "Cos",
     "Dequantize",
@@ -90,6 +93,7 @@ __all__ = [
     "Expand",
     "Expectation",
     "Extrapolate",
+    "GateAngles",
     "Gelu",
     "HermitianEvolution",
     "LateAngles",
@@ -114,7 +118,9 @@ __all__ = [
     "Probabilities",
     "Readout",
     "Relu",
+    "RepeatRows",
     "Reshape",
+    "SampleOutcomes",
     "Samples",
     "Scan",
     "Sigmoid",
@@ -122,12 +128,15 @@ __all__ = [
     "Sin",
     "Slice",
     "Softmax",
+    "SplitRows",
     "Sqrt",
     "Stack",
     "Sub",
     "Sum",
     "Synaptic",
+    "Take",
     "Tanh",
+    "TileRows",
     "Unary",
     "UnitaryAngles",
 ]

@@ -114,6 +114,7 @@ class Samples(Readout):
     """Measured bits of `qubits`, one row a shot: result (batch, shots, n)."""
 
     mnemonic = "samples"
+    draws = True
     qubits: tuple[int, ...] = ()
     shots: int = 1024
 
@@ -175,6 +176,7 @@ class BitSamples(BitReadout):
     """Final values of classical `bits`, one row a shot: result (batch, shots, n)."""
 
     mnemonic = "bit_samples"
+    draws = True
     bits: tuple[int, ...] = ()
     shots: int = 1024
 

@@ -26,6 +26,7 @@ CIRCUIT_CONTRACTS = (Contract.UNITARY, Contract.STATE, Contract.EXPECTATION, Con
 ALSO = ("bake-weights", "prune-angles")
 """Passes over circuits whose contract does not tell."""
 OPTIONS: dict[str, dict[str, Any]] = {
+    "cut": {"max_qubits": 3, "reuse": False},
     "reuse-qubits": {"reuse": True},
     "measure-controls": {"feed_forward": True},
     "split-readouts": {"max_circuits": 4},
@@ -70,9 +71,12 @@ STYLES = {
     ),
     "controls": Style({"turns": 1.0, "control": 3.0}, qubits=(2, 4), readouts={"one": 1.0}),
     "small angles": Style(ANY | {"small": 3.0}),
+    "few gates": Style(ANY, qubits=(3, 4), gates=(3, 7)),
+    "few dynamic": Style(DYNAMIC, qubits=(3, 4), gates=(4, 8)),
 }
 BIAS: dict[str, tuple[str, ...]] = {
     "absorb-clifford": ("clifford tail", "any"),
+    "cut": ("few gates", "few dynamic", "few gates"),
     "light-cone": ("small cone", "dynamic", "any"),
     "relabel-swaps": ("swaps", "dynamic"),
     "gather-pairs": ("commuting", "rotations", "dynamic"),

@@ -10,9 +10,10 @@ import pytest
 from qsc.compiler.contracts import check
 from qsc.compiler.passes.base import Contract, Pass
 from qsc.frontends.text import read
-from qsc.ir import CheckError, Module, print_module, verify
+from qsc.ir import CheckError, Module, TargetError, print_module, verify
 
 ALONE, ORDERS, BATCH = 100, 200, 3
+AFTER_CUT = 40
 LEAST_SHARE = 0.1
 
 
@@ -51,7 +52,10 @@ def test_alone(fuzz, pass_name: str):
     for seed in range(ALONE):
         before = fuzz.module(seed, styles[seed % len(styles)])
         text = print_module(before)
-        after = pass_.run(before, fuzz.context())
+        try:
+            after = pass_.run(before, fuzz.context())
+        except TargetError:
+            continue  # as a cut does for what must stay together
         assert print_module(before) == text, "the given module was changed"
         if print_module(after) == text:
             continue
@@ -78,7 +82,7 @@ def test_found_before(fuzz, name: str):
 def test_in_random_order(fuzz, part: int):
     for seed in range(part, ORDERS, 4):
         rng = np.random.default_rng(seed)
-        order = [str(n) for n in rng.permutation([n for n in fuzz.passes if n != "prune-angles"])]
+        order = [str(n) for n in rng.permutation([n for n in fuzz.passes if n not in ("prune-angles", "cut")])]
         module = before = fuzz.module(10_000 + seed, fuzz.styles[seed % len(fuzz.styles)])
         for name in order:
             module = fuzz.make(name).run(module, fuzz.context())
@@ -87,3 +91,25 @@ def test_in_random_order(fuzz, part: int):
             check(AllOutputs(), before, module, inputs_of(seed), seed)
         except CheckError as fault:
             pytest.fail(f"seed {seed}, {', '.join(order)}: {fault}\n{print_module(before)}\n{print_module(module)}")
+
+
+def test_after_a_cut(fuzz):
+    """Fragments go through all other passes like any circuit."""
+    cut = 0
+    for seed in range(AFTER_CUT):
+        rng = np.random.default_rng(seed)
+        order = [str(n) for n in rng.permutation([n for n in fuzz.passes if n not in ("prune-angles", "cut")])]
+        before = fuzz.module(20_000 + seed, fuzz.bias["cut"][seed % 2])
+        try:
+            module = fuzz.make("cut").run(before, fuzz.context())
+        except TargetError:
+            continue
+        cut += module is not before
+        for name in order:
+            module = fuzz.make(name).run(module, fuzz.context())
+        verify(module)
+        try:
+            check(AllOutputs(), before, module, inputs_of(seed), seed)
+        except CheckError as fault:
+            pytest.fail(f"seed {seed}, {', '.join(order)}: {fault}\n{print_module(before)}\n{print_module(module)}")
+    assert cut >= 0.3 * AFTER_CUT

@@ -164,7 +164,7 @@ def test_it_stays_away_from_circuits_that_fit():
     fits = Context(target=target(6, "measure", "reset"))
     assert ReuseQubits().run(before, fits) is before
     assert ReuseQubits().run(before, Context()) is before
-    assert ReuseQubits(max_live_qubits=5).run(before, fits).circuits["c"].num_qubits == 2
+    assert ReuseQubits(max_qubits=5).run(before, fits).circuits["c"].num_qubits == 2
     assert ReuseQubits().run(before, Context(target=target(5, "measure", "reset"))).circuits["c"].num_qubits == 2
 
 

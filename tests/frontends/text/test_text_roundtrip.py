@@ -250,6 +250,13 @@ CASES: dict[str, Callable[[Draw, Module], OpCase]] = {
     "permute_outcomes": _outcomes(
         lambda draw, rows, flips: (ops.PermuteOutcomes(rows, flips), Type("f64", (-1, 1 << len(rows))))
     ),
+    "repeat_rows": _plain(lambda draw: ops.RepeatRows(draw(SIZES)), ROWS),
+    "tile_rows": _plain(lambda draw: ops.TileRows(), THREE, BATCH),
+    "split_rows": _plain(lambda draw: ops.SplitRows(draw(st.tuples(SIZES, SIZES)), draw(st.booleans())), ROWS),
+    "contract": _plain(lambda draw: ops.Contract(_one_of(draw, "abc,c->ab", "abc,c->cab")), MATRIX, THREE),
+    "take": _plain(lambda draw: ops.Take((2, 0, 2), _one_of(draw, 1, -1)), ROWS),
+    "gate_angles": _readout(lambda draw, name, _: ops.GateAngles(name)),
+    "sample_outcomes": _plain(lambda draw: ops.SampleOutcomes(draw(SIZES)), Type("f64", (-1, 4))),
     "logic": _logic,
     "scan": _scan,
     "launch": _launch,
