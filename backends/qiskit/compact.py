@@ -206,18 +206,33 @@ class _Deferral:
         for qubits in uses:
             for q in qubits:
                 later[q] += 1
-        for step, qubits in zip(self.source.data, uses, strict=True):
+        reset_next = self._reset_next(uses)
+        for k, (step, qubits) in enumerate(zip(self.source.data, uses, strict=True)):
             for q in qubits:
                 later[q] -= 1
             last = not self.dephase and not any(later[q] for q in qubits)
-            self._step(step.operation, qubits, list(step.clbits), last)
+            self._step(step.operation, qubits, list(step.clbits), last or k in reset_next)
         return Deferred(transpile(self.out, basis_gates=SIMULATED, optimization_level=0), self.bits)
+
+    def _reset_next(self, uses: Sequence[Sequence[int]]) -> set[int]:
+        """Numbers of the measurements behind which nothing happens to the qubit before it is reset: then what the
+        reset puts aside is the value."""
+        found: set[int] = set()
+        reset: dict[int, bool] = {}
+        for k in range(len(uses) - 1, -1, -1):
+            name = self.source.data[k].operation.name
+            if name == "measure" and reset.get(uses[k][0], False):
+                found.add(k)
+            reset |= dict.fromkeys(uses[k], name == "reset")
+        return found
 
     def _step(self, operation: Instruction, qubits: list[int], clbits: list[Clbit], last: bool) -> None:
         if operation.name == "measure":
             self.bits[clbits[0]] = qubits[0] if last else self._copy(qubits[0])
         elif operation.name == "reset":
-            self.out.append(SwapGate(), [qubits[0], self._fresh()])
+            aside = self._fresh()
+            self.out.append(SwapGate(), [qubits[0], aside])
+            self.bits |= {bit: aside for bit, holder in self.bits.items() if holder == qubits[0]}
         elif isinstance(operation, IfElseOp):
             self._conditional(operation, qubits, clbits)
         else:

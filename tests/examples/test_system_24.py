@@ -138,3 +138,50 @@ def test_tumours_through_the_circuit_alone(name: str, load_example):
     given = bundle.run(samples)
     assert np.abs(given - wanted).max() < 1e-9
     assert (given.argmax(1) == labels.numpy()).mean() >= 0.93
+
+
+CUT = {"target": "line:8", "effort": "fast", "max_qubits": 5, "reuse": False}
+
+
+def test_the_cut_circuit_is_the_uncut_one(middle: Any):
+    bundle = qsc.compile(middle.network.middle, example_input=middle.inputs[:4], **CUT)
+    assert np.abs(bundle.run(middle.angles[:SOME]) - middle.uncut[:SOME]).max() < 1e-12
+    assert sorted(part["qubits"] for part in bundle.manifest["cuts"][0]["fragments"]) == [4, 5]
+    assert bundle.costs["circuits"] == 2
+    assert bundle.costs["executions"] <= {"published": 3, "entangling": 7}[middle.kernel]
+
+
+def test_the_cut_network_answers_the_same(middle: Any, load_example):
+    module = load_example(FOLDER)
+    bundle = qsc.compile(module.trained(middle.kernel), example_input=module.example_input, **CUT)
+    with torch.no_grad():
+        wanted = middle.network(middle.images).numpy()
+    given = bundle.run(middle.images.float())
+    assert np.abs(given - wanted).max() < 1e-9
+    assert np.array_equal(given.argmax(1), wanted.argmax(1))
+
+
+@pytest.mark.parametrize("name", ["tumours", "tumours_entangling"])
+def test_tumours_cut(name: str, load_example):
+    module = load_example(FOLDER)
+    samples = module.tumour_data()[2]
+    bundle = qsc.compile(module.trained(name), example_input=samples[:4], **CUT)
+    with torch.no_grad():
+        wanted = module.trained(name).double()(samples.double()).numpy()
+    assert np.array_equal(bundle.run(samples).argmax(1), wanted.argmax(1))
+
+
+def test_reuse_is_preferred_to_a_cut(middle: Any):
+    layer, inputs = middle.network.middle, middle.inputs[:4]
+    bundle = qsc.compile(layer, target="line:8", example_input=inputs, effort="fast", max_qubits=5)
+    assert (bundle.costs["qubits"], bundle.costs["executions"]) == (2, 1)
+    assert any("not cut" in r["text"] for r in bundle.manifest["remarks"])
+
+
+def test_measured_controls_need_one_qubit(load_example):
+    middle = load_example(FOLDER, "evaluate").Middle("published")
+    layer, inputs = middle.network.middle, middle.inputs[:4]
+    options = {"effort": "fast", "max_qubits": 5, "feed_forward": True}
+    bundle = qsc.compile(layer, target="line:8", example_input=inputs, **options)
+    assert (bundle.costs["qubits"], bundle.costs["two_qubit_gates"], bundle.costs["executions"]) == (1, 0, 1)
+    assert np.abs(bundle.run(middle.angles[:4]) - middle.uncut[:4]).max() < 1e-12
