@@ -117,7 +117,8 @@ class Bundle:
         setting. target_error: the standard error that an estimator is asked for, 1/sqrt(shots) where left out.
 
         Afterwards `standard_errors` holds the standard errors, where shots were drawn and something was measured: those
-        of the measured values, carried through the host program to first order, as if measured values were independent.
+        of the measured values, with the covariances of those that were measured together where the backend knows them,
+        carried through the host program to first order.
         Raises InputError where the inputs do not fit, MissingError where the backend's SDK or program is not there.
         """
         arrays = check_arrays(inputs, self.program.graph.inputs)
@@ -208,7 +209,9 @@ class Bundle:
         def launch(op: Launch, arguments: Sequence[np.ndarray]) -> list[np.ndarray]:
             backend = self.backend_of(op)
             outputs = backend.run(self.artifact(op.artifact), op, self.program, arguments, options)
-            measured.add(op.artifact, outputs, getattr(getattr(backend, "last_facts", None), "standard_errors", []))
+            facts = getattr(backend, "last_facts", None)
+            spread = [getattr(facts, name, []) for name in ("standard_errors", "covariances")]
+            measured.add(op.artifact, outputs, *spread)
             for key, count in backend.last_counts.items():
                 self.run_counts[key] = self.run_counts.get(key, 0) + count
             return outputs

@@ -40,6 +40,11 @@ TABLE_BITS = 14
 BATCH_NUMBERS = 1 << 22
 """About how many amplitudes or probabilities one call of the simulator may return."""
 
+MOST_TOGETHER = 64
+"""Most numbers of one row whose covariances are kept."""
+
+_NONE = np.zeros(0)
+
 BIT_EXPECTATION = "bit_expectation"
 """The kind of an emitted readout whose observables are of the bits of the readout register."""
 
@@ -54,6 +59,8 @@ class Facts:
     simulated_qubits: int = 0
     method: str = ""
     standard_errors: list[np.ndarray] = field(default_factory=list)
+    covariances: list[np.ndarray] = field(default_factory=list)
+    """Of the means of one row, (batch, numbers, numbers); empty where that is not known."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +113,9 @@ class Runner:
         out = np.concatenate(tables)
         if self.options.shots:
             self.facts.standard_errors = [np.sqrt(out * (1.0 - out) / self.options.shots)]
+            if out.shape[1] <= MOST_TOGETHER:
+                products = np.einsum("bn,bm->bnm", out, out)
+                self.facts.covariances = [(np.eye(out.shape[1]) * out[:, None] - products) / self.options.shots]
         return out
 
     def samples(self, shots: int) -> np.ndarray:
@@ -147,17 +157,23 @@ class Runner:
         settings = group(self.pub.observables)
         self._count(len(settings))
         total = np.repeat(constants(self.pub.observables)[None], len(self.values), axis=0)
-        variance = np.zeros_like(total)
+        count = total.shape[1]
+        together = bool(self.options.shots) and count <= MOST_TOGETHER
+        variance, covariance = np.zeros_like(total), np.zeros((len(total), count, count) if together else 0)
         for setting in settings:
-            means, squares = zip(*self._moments(setting), strict=True)
-            mean = np.concatenate(means)
+            parts = list(self._moments(setting, together))
+            mean, squares, products = (np.concatenate(column) for column in zip(*parts, strict=True))
             total += mean
-            variance += np.maximum(np.concatenate(squares) - mean**2, 0.0)
+            variance += np.maximum(squares - mean**2, 0.0)
+            if together:
+                covariance += products - np.einsum("bn,bm->bnm", mean, mean)
         if self.options.shots:
             self.facts.standard_errors = [np.sqrt(variance / max(self.options.shots - 1, 1))]
+            self.facts.covariances = [covariance / max(self.options.shots - 1, 1)] if together else []
         return total
 
-    def _moments(self, setting: Setting) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def _moments(self, setting: Setting, together: bool) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """Means, means of squares, and where they are wanted of products of two, for consecutive parts of the batch."""
         readout = None
         if self.pub.correct_readout and self.options.noise:
             errors = [self.pub.calibration.readout_error(q) for q in setting.qubits]
@@ -165,7 +181,10 @@ class Runner:
         for outcomes in self._outcomes(None if self.in_bits else setting, self.options.shots):
             bits = outcomes.bits[:, list(setting.qubits)] if self.in_bits else outcomes.bits
             values = setting.values(bits, readout)
-            yield outcomes.weights @ values, outcomes.weights @ values**2
+            products = (
+                np.einsum("bo,on,om->bnm", outcomes.weights, values, values, optimize=True) if together else _NONE
+            )
+            yield outcomes.weights @ values, outcomes.weights @ values**2, products
 
     # Outcomes
 

@@ -72,7 +72,7 @@ def _launch(op: ops.Launch, args: Sequence[Tensor], env: Environment) -> tuple[T
         if np.shape(array) != shape:
             raise ValueError(f"launch {op.artifact} gave shape {np.shape(array)}, declared {t}")
     return tuple(
-        as_tensor(np.asarray(r)).to(device=env.device, dtype=env.dtype(t.dtype))
+        (r if isinstance(r, Tensor) else as_tensor(np.asarray(r))).to(device=env.device, dtype=env.dtype(t.dtype))
         for r, t in zip(results, declared, strict=True)
     )
 

@@ -14,8 +14,9 @@ from ..graph import Graph, Op
 from ..module import Module
 from ..ops import Launch
 
-LaunchRunner = Callable[[Launch, list[np.ndarray]], list[np.ndarray]]
-"""Runs a launch on its device: the op and its operands -> its results, in the order of the launch's body."""
+LaunchRunner = Callable[[Launch, list[np.ndarray]], Sequence[np.ndarray | Tensor]]
+"""Runs a launch on its device: the op and its operands -> its results, in the order of the launch's body. They are
+tensors where something is differentiated by them."""
 
 Meaning = Callable[[Any, Sequence[Tensor], "Environment"], tuple[Tensor, ...]]
 """(op, operands, environment) -> results."""
