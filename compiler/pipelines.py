@@ -38,6 +38,7 @@ PIPELINES: dict[str, tuple[str, ...]] = {
         *NATIVE,
         "mitigate?",
         "partition",
+        "share-shots",
     ),
     "neuromorphic": ("fold-batchnorm", "quantize-weights?", "partition"),
     "sfq": ("simplify-logic", "map-rsfq", "balance-paths", "insert-splitters", "partition"),

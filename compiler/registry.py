@@ -99,6 +99,7 @@ PASSES = Registry(
         "insert-splitters": "qsc.compiler.passes.insert_splitters:InsertSplitters",
         "fold-gates": "qsc.compiler.passes.fold_gates:FoldGates",
         "mitigate": "qsc.compiler.passes.mitigate:Mitigate",
+        "share-shots": "qsc.compiler.passes.share_shots:ShareShots",
         "partition": "qsc.compiler.passes.partition:Partition",
     },
 )

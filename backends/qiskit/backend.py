@@ -35,6 +35,7 @@ from ..base import Costs, Emission, RunOptions, SelfCheck
 from ..legality import DeviceRules, EmittedCircuit
 from ..pub import Pub, on_device
 from ..readouts import Read, check_fits, misfit, op_of, read_bits, read_qubits, readout_of, unmeasured
+from ..shares import by_shares
 from . import primitives, routing
 from .described import target_from_table
 from .emitted import device_rules, emitted_circuit
@@ -155,18 +156,10 @@ class QiskitBackend:
         variables, batched = pub.flatten(arrays)
         if not len(variables):
             out, facts = np.zeros((0, *node.results[0].type.shape[1:])), Facts()
-        elif options.device is not None:
-            answer = primitives.run(
-                files,
-                variables,
-                options.device,
-                precision=options.target_error,
-                shots=options.shots,
-                seed=options.seed,
-            )
-            out, facts = answer.values, answer.facts
         else:
-            out, facts = _simulated(files, circuit, pub, op, pub.bind(variables), options)
+            out, facts = by_shares(
+                lambda rows, chosen: _ran(files, circuit, pub, op, rows, chosen), variables, launch.shares, options
+            )
         self._report(facts)
         double = any(a.dtype == np.float64 for a in arrays) and not isinstance(op, Samples | BitSamples)
         out = out.astype(np.float64 if double else DTYPES[node.results[0].type.dtype])
@@ -177,6 +170,23 @@ class QiskitBackend:
         self.last_counts = {"executions": facts.executions}
         if facts.shots:
             self.last_counts["shots"] = facts.shots
+
+
+def _ran(
+    files: Mapping[str, bytes], circuit: QuantumCircuit, pub: Pub, op: Read, variables: np.ndarray, options: RunOptions
+) -> tuple[np.ndarray, Facts]:
+    """The readout for a batch of angle variables, on the user's own device or simulated, and what it cost."""
+    if options.device is None:
+        return _simulated(files, circuit, pub, op, pub.bind(variables), options)
+    answer = primitives.run(
+        files,
+        variables,
+        options.device,
+        precision=options.target_error,
+        shots=options.shots,
+        seed=options.seed,
+    )
+    return answer.values, answer.facts
 
 
 def _simulated(

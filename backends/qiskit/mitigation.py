@@ -230,6 +230,7 @@ def simulated(
             executions=total.executions + runner.facts.executions,
             shots=total.shots + runner.facts.shots,
             standard_errors=[],
+            covariances=[],
         )
     shape = (len(pub.scales), copies, len(values), -1)
     if errors:

@@ -28,6 +28,7 @@ from ..pub import Calibration, Pub, on_device
 from ..qiskit.noise import read_calibration
 from ..qiskit.simulate import READOUT, Facts
 from ..readouts import Read, check_fits, op_of, read_qubits, readout_of
+from ..shares import by_shares
 from .compile import Compiled, compiled
 from .device import SYMMETRIC, TketDevice
 from .emitted import emitted_circuit
@@ -127,7 +128,9 @@ class TketBackend:
         known = dict(zip((v.name for v in launch.body.inputs), inputs, strict=True))
         arrays = [module.weights[v.weight_name] if v.is_weight else np.asarray(known[v.name]) for v in node.operands]
         variables, batched = pub.flatten(arrays)
-        out, facts = _answer(circuit, pub, op, variables, options)
+        out, facts = by_shares(
+            lambda rows, chosen: _answer(circuit, pub, op, rows, chosen), variables, launch.shares, options
+        )
         if not len(variables):
             out = np.zeros((0, *node.results[0].type.shape[1:]))
         self._report(facts)

@@ -53,7 +53,8 @@ class Scan(Op):
 class Launch(Op):
     """A part that runs on a device: the body's inputs are the operands, its outputs the results.
 
-    `artifact` names the compiled form in the bundle; the backend of `device` wrote it and runs it.
+    `artifact` names the compiled form in the bundle; the backend of `device` wrote it and runs it. `shares`: where
+    shots are drawn, how many each row of a sample gets, over what is asked for; all the same where there are none.
     """
 
     mnemonic = "launch"
@@ -61,8 +62,11 @@ class Launch(Op):
     device: str
     artifact: str
     body: Graph
+    shares: tuple[float, ...] = ()
 
     def result_types(self, operands: tuple[Type, ...], module: Module) -> tuple[Type, ...]:
+        if any(not share > 0 for share in self.shares):
+            raise TypeFault(f"shares {list(self.shares)} of shots are not all above 0")
         wanted = tuple(v.type for v in self.body.inputs)
         if operands != wanted:
             raise TypeFault(f"operands are {_list(operands)}, the body takes {_list(wanted)}")
