@@ -229,7 +229,7 @@ def optimise(
         context = Context(
             target,
             options.seed,
-            _supports(backend, target),
+            supports_of(backend, target),
             backend.whole_region,
             options.effort,
             backend.services(target),
@@ -241,7 +241,8 @@ def optimise(
     return module.without_unused(), ran, remarks
 
 
-def _supports(backend: Backend, target: Target) -> Callable[[Node, Module], str | None]:
+def supports_of(backend: Backend, target: Target) -> Callable[[Node, Module], str | None]:
+    """What the backend says of a node on the target."""
     return lambda node, module: backend.unsupported(node, module, target)
 
 

@@ -11,9 +11,11 @@ import numpy as np
 from ..ir import Graph, Module
 from . import registry
 from .bundle import load
-from .driver import Options, golden_inputs, load_source, optimise
+from .driver import Options, golden_inputs, load_source, optimise, supports_of
 from .environment import naming_extras
-from .manager import Watch, size_of
+from .manager import Watch, run_passes, size_of
+from .passes.base import Context, Pass, Remark
+from .pipelines import REMOVING
 
 Stages = list[tuple[str, Module]]
 
@@ -41,6 +43,19 @@ def _stages(path: Path, target: str | None, options: Options) -> Stages:
     watch = Watch()
     optimise(imported.module, [registry.find_target(target)], golden_inputs(imported, options), options, watch)
     return [(stage.name, stage.module) for stage in watch.stages]
+
+
+def cut_plan(path: Path, finder: Pass, target: str | None, options: Options) -> list[Remark]:
+    """What `finder` says of a model's circuits, baked and freed of gates that no readout needs."""
+    with naming_extras():
+        found = registry.find_target(target) if target else None
+        backend = registry.find_backend(found.backend) if found else None
+        supports = supports_of(backend, found) if backend and found else None
+        context = Context(found, options.seed, supports, effort=options.effort)
+        module = load_source(path, options).module
+        passes = [registry.make_pass(name, {}) for name in ("bake-weights", *REMOVING)]
+        run_passes(module, [*passes, finder], context, Watch())
+    return [remark for remark in context.remarks if remark.pass_name == finder.name]
 
 
 def stages_of_bundle(folder: Path) -> Stages:

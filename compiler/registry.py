@@ -87,6 +87,7 @@ PASSES = Registry(
         "fuse-single-qubit": "qsc.compiler.passes.fuse_single_qubit:FuseSingleQubit",
         "lower-native": "qsc.compiler.passes.lower_native:LowerNative",
         "light-cone": "qsc.compiler.passes.light_cone:LightCone",
+        "find-cuts": "qsc.compiler.passes.cut:FindCuts",
         "cut": "qsc.compiler.passes.cut:Cut",
         "split-readouts": "qsc.compiler.passes.split_readouts:SplitReadouts",
         "measure-controls": "qsc.compiler.passes.measure_controls:MeasureControls",

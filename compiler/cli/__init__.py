@@ -15,6 +15,7 @@ COMMANDS: dict[str, str] = {
     "run": "Run a compiled bundle on inputs.",
     "verify": "Check a bundle against its source and the original framework.",
     "check": "Check a bundle for CI: legality on a target, costs against a budget.",
+    "cut": "Plan how a circuit that is too wide would be cut.",
     "inspect": "Print the IR of a model or a bundle, before or after any pass.",
     "targets": "List the targets.",
     "passes": "List the passes with their options.",

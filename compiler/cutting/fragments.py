@@ -9,7 +9,7 @@ P, the last is a measurement of P whose outcome is multiplied to what is read (M
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from ...ir import Circuit
@@ -31,13 +31,15 @@ _FROM_Z = {"X": ("h",), "Y": ("h", "s"), "Z": ()}
 class Bond:
     """One cut. letters: what passes a cut wire ("IZ", "IXZ", "IXYZ"); for a gate its interaction, and "" for letters.
 
-    fragments: in front of and behind the wire, or of the gate's two qubits.
+    fragments: in front of and behind the wire, or of the gate's two qubits. place: the gate that is cut, or in front of
+    which the wire is. wire: the qubit that is cut there, -1 for a gate.
     """
 
     fragments: tuple[int, int]
     letters: str
     gate: Interaction | None
     place: int
+    wire: int = -1
 
     @property
     def size(self) -> int:
@@ -100,7 +102,7 @@ def _with_y(bond: Bond, bonds: Sequence[Bond], number: int) -> Bond:
                 if near not in reached:
                     reached.add(near)
                     waiting.append(near)
-    return Bond(bond.fragments, "IXYZ", None, bond.place) if bond.fragments[1] in reached else bond
+    return replace(bond, letters="IXYZ") if bond.fragments[1] in reached else bond
 
 
 class _Cutter:
@@ -146,7 +148,7 @@ class _Cutter:
             return
         self._leg(before, Leg(len(self.bonds), "out", 0), qubit, "")
         self._leg(after, Leg(len(self.bonds), "in", 1), new, "")
-        self.bonds.append(Bond((before, after), letters, None, k))
+        self.bonds.append(Bond((before, after), letters, None, k, wire))
 
     def _leg(self, fragment: int, leg: Leg, qubit: int, letter: str) -> None:
         part = self.fragments[fragment]

@@ -52,8 +52,8 @@ class Plan:
             return f"gate {row.gate.name} on qubits {qubits}{where} is cut between {sides}: gamma {bond.gate.gamma:.4g}"
         passes = _LETTERS[len(bond.letters)].format(*bond.letters[1:])
         return (
-            f"a wire is cut in front of gate {bond.place} {row.gate.name}{where} between {sides}: {passes} pass, "
-            f"{_count(len(bond.letters) - 1 if len(bond.letters) > 2 else 1, 'basis', 'bases')}"
+            f"qubit {bond.wire} is cut in front of gate {bond.place} {row.gate.name}{where} between {sides}: {passes} "
+            f"pass, {_count(len(bond.letters) - 1 if len(bond.letters) > 2 else 1, 'basis', 'bases')}"
             f" and {_count(max(len(bond.letters), 2), 'state')}"
         )
 
@@ -80,7 +80,7 @@ class Plan:
             "kind": "wire" if bond.gate is None else "gate",
             "gate": row.gate.name,
             "row": bond.place,
-            "qubits": list(row.wires),
+            "qubits": list(row.wires) if bond.wire < 0 else [bond.wire],
             "place": str(self.circuit.place_of(bond.place)),
             "letters": bond.letters if bond.gate is None else bond.gate.letters,
             "fragments": list(bond.fragments),

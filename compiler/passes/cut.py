@@ -12,7 +12,7 @@ from ...ir.circuit import CircuitEditor
 from ...ir.ops import BitProbabilities
 from ...ir.ops.quantum import Readout
 from ..cutting.cuttable import cuttable
-from ..cutting.expand import expand
+from ..cutting.expand import Expansion, expand
 from ..cutting.plan import Plan, Uncut, lacks, planned, without_cut
 from ..cutting.search import Widths
 from .base import Context, Contract, Pass
@@ -25,11 +25,12 @@ class Cut(Pass):
     """Cut circuits that are wider than `max_qubits`, or than any of `devices`, into fragments.
 
     Wires and gates are cut where the predicted cost, executions times sampling overhead, gets least. A circuit that
-    fits by qubit reuse is left to that pass, which costs one execution, unless `reuse` is off.
+    fits into `max_qubits` by qubit reuse is left to that pass, which costs one execution, unless `reuse` is off.
     """
 
     name: ClassVar[str] = "cut"
     contract: ClassVar[Contract] = Contract.DISTRIBUTION
+    plans_only: ClassVar[bool] = False
     max_qubits: int = 0
     """most qubits of a fragment; 0: circuits are not cut"""
     devices: str = ""
@@ -70,6 +71,15 @@ class Cut(Pass):
         return Widths(devices=sizes)
 
 
+@dataclass(frozen=True)
+class FindCuts(Cut):
+    """Say how `cut` would cut circuits, with its reasons, and leave them as they are."""
+
+    name: ClassVar[str] = "find-cuts"
+    contract: ClassVar[Contract] = Contract.VALUES
+    plans_only: ClassVar[bool] = True
+
+
 @dataclass
 class _Work:
     options: Cut
@@ -100,7 +110,7 @@ class _Work:
             return [node]
         ways = without_cut(node, circuit, context.target, context.effort, context.seed)
         fits = [way for way in ways if way.qubits <= self.widths.widest]
-        if options.reuse and any(not way.feed_forward for way in fits):
+        if options.reuse and not options.devices and any(not way.feed_forward for way in fits):
             context.remark(options, self._uncut(circuit, fits), circuit.place)
             return [node]
         circuit = cuttable(circuit)
@@ -108,18 +118,27 @@ class _Work:
         plan = planned(node, circuit, self.widths, gate_cuts, context.effort, context.seed)
         if plan is None:
             raise self._too_narrow(node, circuit, gate_cuts)
-        if plan.found.cost.executions > options.max_executions:
+        executions = plan.found.cost.executions
+        if executions <= options.max_executions:
+            made = expand(node, self.grown(), plan.cutting, taken)
+            executions = made.executions
+        elif options.plans_only:
+            made = Expansion()
+        else:
             raise self._too_many(node, plan)
-        made = expand(node, self.grown(), plan.cutting, taken)
+        self._tell(plan, executions, fits)
+        if options.plans_only:
+            return [node]
         self.circuits |= made.circuits
         self.weights |= made.weights
-        context.remark(options, f"{plan.head()}, {made.executions} executions", circuit.place)
-        context.remarks[-1].data.update(plan.to_json(made.executions))
-        for line in plan.lines():
-            context.remark(options, f"circuit {circuit.name}: {line}", circuit.place)
-        for way in fits:
-            context.remark(options, f"circuit {circuit.name}: {_cheaper(way)}", circuit.place)
         return made.nodes
+
+    def _tell(self, plan: Plan, executions: int, fits: list[Uncut]) -> None:
+        circuit, remark = plan.circuit, self.context.remark
+        remark(self.options, f"{plan.head()}, {executions} executions", circuit.place)
+        self.context.remarks[-1].data.update(plan.to_json(executions))
+        for line in (*plan.lines(), *map(_cheaper, fits)):
+            remark(self.options, f"circuit {circuit.name}: {line}", circuit.place)
 
     def grown(self) -> Module:
         """The module with what earlier cuts added."""

@@ -1,0 +1,128 @@
+"""Circuit cutting with shots beside qiskit-addon-cutting: the mean squared error at as many shots in all.
+
+    python benchmarks/quantum/cutting_shots.py [repeats]
+
+Circuits of `cutting.py` that both sides have to cut, for one input sample. The peer's shots are the same for each of
+its subexperiments, Aer's sampler runs them, and its own function recombines them. Ours are compiled for a device of the
+fragments' width, and get as many shots in all. `bars` is how often our 95 % intervals hold the value, and how wide the
+intervals are over the scatter of the repeats. Exact values are those of the uncut circuit.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from math import exp, inf, log
+from typing import Any
+
+import numpy as np
+from cutting import case
+
+SHOTS = 20_000
+"""About how many of each side, for one repeat."""
+FEWEST, MOST = 8, 600
+"""Executions of the peer from and up to which a case is compared."""
+CASES = 12
+
+
+def bound(seed: int) -> tuple[Any, int, np.ndarray]:
+    """(module with its weights as they are, qubits of a fragment, one input sample)."""
+    module, width = case(seed)
+    x = np.random.default_rng(seed).uniform(-3, 3, (1, module.graph.inputs[0].type.shape[1]))
+    return module, width, x
+
+
+def ours(module: Any, width: int, x: np.ndarray, repeats: int) -> tuple[np.ndarray, np.ndarray, int, int] | None:
+    """(values and standard errors of all repeats, executions, shots of one repeat); None where nothing is cut."""
+    import qsc
+
+    bundle = qsc.compile(
+        module, target=f"all:{width}", example_input=x, effort="fast", max_qubits=width, reuse=False, verify=False
+    )
+    if not bundle.manifest["cuts"]:
+        return None
+    executions = int(bundle.costs["executions"])
+    values, errors = [], []
+    for seed in range(repeats):
+        values.append(bundle.run(x, shots=SHOTS // executions, seed=seed)[0])
+        errors.append(bundle.standard_errors[0][0])
+    return np.array(values), np.array(errors), executions, int(bundle.run_counts["shots"])
+
+
+def peer(module: Any, width: int, x: np.ndarray, repeats: int) -> tuple[np.ndarray, int, int] | None:
+    """(values of all repeats, subexperiments, shots of one repeat); None where it refuses, or has too many or few."""
+    from qiskit.quantum_info import PauliList
+    from qiskit_addon_cutting import (
+        cut_wires,
+        expand_observables,
+        generate_cutting_experiments,
+        partition_problem,
+        reconstruct_expectation_values,
+    )
+    from qiskit_addon_cutting.automated_cut_finding import DeviceConstraints, OptimizationParameters, find_cuts
+    from qiskit_aer.primitives import SamplerV2
+    from qsc.bridges.qiskit import to_qiskit
+
+    source = module.circuits["c"]
+    converted = to_qiskit(source)
+    variables = np.concatenate([x[0], module.weights["w"]])
+    angles = source.angles.bind(variables[None])[0]
+    numbers = {source.angles.row(k): float(angles[k]) for k in range(len(source.angles))}
+    given = {p: numbers[row] for p, row in zip(converted.parameters, converted.rows, strict=True)}
+    circuit = converted.circuit.assign_parameters({p: v for p, v in given.items() if p in converted.circuit.parameters})
+    op = next(n.op for n in module.nodes())
+    terms = []
+    for observable in op.observables:
+        ((term, _),) = observable.terms
+        letters = ["I"] * circuit.num_qubits
+        for letter, qubit in term:
+            letters[circuit.num_qubits - 1 - qubit] = letter
+        terms.append("".join(letters))
+    found, facts = find_cuts(circuit, OptimizationParameters(seed=0), DeviceConstraints(qubits_per_subcircuit=width))
+    if facts["sampling_overhead"] > 1e3:
+        return None
+    wires = cut_wires(found)
+    problem = partition_problem(circuit=wires, observables=expand_observables(PauliList(terms), circuit, wires))
+    experiments, coefficients = generate_cutting_experiments(
+        circuits=problem.subcircuits, observables=problem.subobservables, num_samples=inf
+    )
+    count = sum(map(len, experiments.values()))
+    if not FEWEST <= count <= MOST:
+        return None
+    values = []
+    for seed in range(repeats):
+        sampler = SamplerV2(seed=seed)
+        results = {k: sampler.run(c, shots=max(1, SHOTS // count)).result() for k, c in experiments.items()}
+        values.append(reconstruct_expectation_values(results, coefficients, problem.subobservables))
+    return np.array(values), count, count * max(1, SHOTS // count)
+
+
+def main() -> None:
+    warnings.filterwarnings("ignore")
+    from qsc.ir.interpreter import evaluate
+
+    repeats = int(sys.argv[1]) if len(sys.argv) > 1 else 60
+    ratios: list[float] = []
+    for seed in range(200):
+        if len(ratios) == CASES:
+            break
+        module, width, x = bound(seed)
+        exact = evaluate(module, [x], precision="f64")[0].numpy()[0]
+        a = ours(module, width, x, repeats)
+        b = peer(module, width, x, repeats) if a is not None else None
+        if a is None or b is None:
+            continue
+        mine, theirs = (((v - exact) ** 2).mean() for v in (a[0], b[0]))
+        ratios.append(mine / theirs)
+        held = (np.abs(a[0] - exact) < 1.96 * a[1]).mean()
+        wide = (a[1].mean(axis=0) / np.maximum(a[0].std(axis=0), 1e-12)).max()
+        print(
+            f"{seed:3d} {module.circuits['c'].num_qubits:2d} qubits: ours {a[2]:4d} executions {a[3]:6d} shots mse "
+            f"{mine:.2e}   peer {b[1]:4d} {b[2]:6d} {theirs:.2e}   ratio {ratios[-1]:.3f}   bars {held:.3f} {wide:.2f}",
+            flush=True,
+        )
+    print(f"geometric mean of ours / peer {exp(sum(map(log, ratios)) / len(ratios)):.3f}, largest {max(ratios):.3f}")
+
+
+if __name__ == "__main__":
+    main()
