@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from time import monotonic
 
 import numpy as np
 
@@ -63,13 +64,15 @@ def prove(
     most_rows: int,
     layer: int,
     floor: np.ndarray | None = None,
+    end: float = np.inf,
 ) -> Proof:
     """The best choice that scores less than `known`, within a budget of rows, and rows of one layer.
 
     floor: [step, alpha] what the blocks of this step and later cost at least, where more is known than `obstacles`.
+    end: a time by `time.monotonic` from which on hardly any row is kept.
     """
     floor = obstacles(sweep, max(rules.room)) if floor is None else floor
-    return _Layers(blocks, sweep, rules, known, most_rows, layer, floor).run()
+    return _Layers(blocks, sweep, rules, known, most_rows, layer, floor, end).run()
 
 
 @dataclass
@@ -108,10 +111,11 @@ class _Layers:
         most_rows: int,
         layer: int,
         floor: np.ndarray,
+        end: float,
     ) -> None:
         self.blocks, self.sweep, self.rules = blocks, sweep, rules
         self.known, self.most_rows, self.layer = known, most_rows, layer
-        self.room = np.array(rules.room)
+        self.room, self.end = np.array(rules.room), end
         self.floor = floor
         self.tables = divisions(sweep, floor)
         self.cheapest = fewest_cuts(blocks)
@@ -213,7 +217,8 @@ class _Layers:
         bounds = self._bounds(t, rows)
         keep = np.flatnonzero(bounds < limit)
         keep = keep[self._undominated(rows.take(keep), bounds[keep])]
-        allowed = self.layer if looked < self.most_rows else max(1, self.layer // 100)
+        going = looked < self.most_rows and (self.end == np.inf or monotonic() < self.end)
+        allowed = self.layer if going else max(1, self.layer // 100)
         if len(keep) > allowed:
             order = np.argsort(bounds[keep], kind="stable")
             self.left_out = min(self.left_out, float(bounds[keep[order[allowed]]]))
@@ -261,7 +266,7 @@ class _Layers:
         """[alpha, row] what the cuts to come cost at least."""
         if self.tables is None:
             return np.repeat(self.floor[t][:, None], len(rows), axis=1)
-        plain, raised = self.tables[0][t], self.tables[1][t]
+        plain, raised = (table[t] for table in self.tables)
         size = rows.labels.shape[1]
         if not size:
             return np.repeat(raised[:, :1], len(rows), axis=1)
@@ -270,9 +275,9 @@ class _Layers:
         for place in range(size):
             codes[each, rows.labels[:, place]] += 1 << place
         best, half = np.zeros((len(ALPHAS), len(rows))), np.zeros((len(ALPHAS), len(rows)))
-        for number in range(codes.shape[1]):
-            best = np.maximum(best, raised[:, codes[:, number]])
-            half += plain[:, codes[:, number]]
+        for own in codes.T:
+            best = np.maximum(best, raised[:, own])
+            half += plain[:, own]
         # A cut is between two fragments, so that it is in two of the divisions of one from all others.
         return np.maximum(best, 0.5 * half)
 

@@ -19,6 +19,8 @@ from .blocks import Blocks
 
 _TOO_WIDE = 5.0
 """What a qubit too many adds to the score while searching."""
+_NEVER = 1e6
+"""What it adds where a choice has to fit at last."""
 _LEAST_GAIN = 1e-9
 
 
@@ -48,6 +50,7 @@ class State:
         self.load = [0.0] * len(room)
         self.members = [0] * len(room)
         self.overhead = 0.0
+        self.penalty = _TOO_WIDE
         for block, own in enumerate(self.label):
             self.width[own] += blocks.starts[block]
             self.members[own] += 1
@@ -93,7 +96,7 @@ class State:
     def score(self) -> float:
         """log(executions * overhead), and more for what is too wide."""
         executions = sum(exp(min(load, 600.0)) for load, m in zip(self.load, self.members, strict=True) if m)
-        return log(executions) + self.overhead + _TOO_WIDE * self.too_wide
+        return log(executions) + self.overhead + self.penalty * self.too_wide
 
 
 def improve(blocks: Blocks, room: Sequence[int], kicks: int, seed: int, starts: Sequence[Sequence[int]] = ()) -> Best:
@@ -103,9 +106,14 @@ def improve(blocks: Blocks, room: Sequence[int], kicks: int, seed: int, starts: 
     found: list[tuple[bool, float, tuple[int, ...]]] = []
     search = _Search(blocks, rng)
     for label in dict.fromkeys((*map(tuple, starts), *_first_choices(blocks, room))):
-        state = State(blocks, room, label)
-        search.refine(state, range(blocks.count))
-        found.append((state.too_wide > 0, state.score, tuple(state.label)))
+        for penalty in (_TOO_WIDE, _NEVER):
+            # Whether to walk through choices that do not fit: what is best differs.
+            state = State(blocks, room, label)
+            state.penalty = penalty
+            search.refine(state, range(blocks.count))
+            state.penalty = _NEVER
+            search.refine(state, range(blocks.count))
+            found.append((state.too_wide > 0, state.score, tuple(state.label)))
     found.sort(key=lambda entry: entry[:2])
     best = found[0]
     for _, _, label in found[:3]:
@@ -177,6 +185,7 @@ class _Search:
 
     def kicked(self, state: State, kicks: int) -> tuple[bool, float, tuple[int, ...]]:
         """The best of `kicks` changes at random, each refined and kept where it is no worse."""
+        state.penalty = _NEVER
         best = (state.too_wide > 0, state.score, tuple(state.label))
         for _ in range(kicks):
             before = tuple(state.label)
@@ -184,7 +193,12 @@ class _Search:
             group = self._kick(state, block)
             free = [k for k, m in enumerate(state.members) if not m][:1]
             state.move(group, self.rng.choice([k for k, m in enumerate(state.members) if m] + free))
+            state.penalty = _TOO_WIDE if self.rng.random() < 0.5 else _NEVER
             self.refine(state, [*self._around(state, group), *group])
+            if state.too_wide and state.penalty < _NEVER:
+                state.penalty = _NEVER
+                self.refine(state, range(self.blocks.count))
+            state.penalty = _NEVER
             now = (state.too_wide > 0, state.score, tuple(state.label))
             if now[:2] <= best[:2]:
                 best = now

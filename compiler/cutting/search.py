@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from math import ceil, inf, log
+from math import ceil, inf
+from time import monotonic
 
 import numpy as np
 
@@ -36,7 +37,7 @@ class _Effort:
 
 _EFFORTS = {
     "fast": _Effort(20, ((20_000, 300),), 300, 0),
-    "default": _Effort(60, ((40_000, 600), (500_000, 20_000)), 600, 8),
+    "default": _Effort(60, ((40_000, 600), (250_000, 8_000)), 600, 8),
     "max": _Effort(600, ((40_000, 600), (500_000, 20_000), (20_000_000, 400_000)), 2_000, 16),
 }
 
@@ -75,7 +76,7 @@ def find(
     is a proof that there is none unless the budget of the effort ends first.
 
     Budgets are counted in candidates and rows, so that the same input and seed give the same cuts. time_limit: seconds
-    after which no further round is begun.
+    after which proofs are given up.
     """
     if not problem.ends:
         return Found((), Cost(1, 1.0, ()), 0.0, True, (), ("there is nothing to cut",))
@@ -95,6 +96,7 @@ class _Search:
     reasons: list[str] = field(default_factory=list)
 
     def run(self) -> Found | None:
+        self.end = inf if self.time_limit is None else monotonic() + self.time_limit
         self.blocks = blocks = blocks_of(self.problem)
         devices = sorted(self.widths.devices, reverse=True)
         self.room = tuple(devices or [self.widths.most] * blocks.count)
@@ -204,20 +206,18 @@ class _Search:
 
     def _rounds(self, closing: bool, loose: bool) -> bool:
         """Dynamic programs with wider and wider beams, until one leaves nothing out: whether one did."""
-        from time import monotonic
-
-        end = inf if self.time_limit is None else monotonic() + self.time_limit
         sweep = min(self.sweeps, key=lambda sweep: sweep.effort)
         floor = obstacles(sweep, self.widths.widest)
         for number, (rows, layer) in enumerate(self.effort.rounds):
-            if monotonic() > end:
+            if monotonic() > self.end:
                 self.reasons.append("the time limit ended the search for a proof")
                 return False
-            numbers, beyond = self._numbers(closing, loose)
+            numbers, beyond = self._numbers(floor[0], loose)
             rules = Rules(self.room[:numbers], closing, loose)
             if number and self.effort.suffixes and self.label is not None:
                 floor = suffix_costs(self.blocks, sweep, rules, self.label, self.effort.suffixes, rows // 10)[0]
-            proof = prove(self.blocks, sweep, rules, self.score, rows, layer, floor)
+                beyond = self._with(floor[0], numbers + 1, loose)
+            proof = prove(self.blocks, sweep, rules, self.score, rows, layer, floor, self.end)
             self._take(proof, beyond, loose)
             if self._done or not proof.cut_short:
                 return True
@@ -234,20 +234,25 @@ class _Search:
         self.reasons.append(text)
         self.bound = max(self.bound, min(bound, self.score))
 
-    def _numbers(self, closing: bool, loose: bool) -> tuple[int, float]:
+    def _numbers(self, cut: np.ndarray, loose: bool) -> tuple[int, float]:
         """How many fragments are told apart at a time, and a bound on what more than these score."""
         if self.widths.devices:
             return len(self.room), inf
-        cheapest = fewest_cuts(self.blocks)[0]
         count = 2
-        while count < min(_MOST_NUMBERS, self.blocks.count) and self._with(cheapest, count + 1, loose) < self.score:
+        while count < _MOST_NUMBERS and self._with(cut, count + 1, loose) < self.score:
             count += 1
         count = min(count, self.blocks.count)
-        return count, inf if count == self.blocks.count else self._with(cheapest, count + 1, loose)
+        return count, self._with(cut, count + 1, loose)
 
-    def _with(self, cheapest: np.ndarray, count: int, loose: bool) -> float:
-        cuts = min(max(0, count - self.parts), len(cheapest) - 1)
-        return (0.0 if loose else log(count)) + float(cheapest[cuts])
+    def _with(self, cut: np.ndarray, fewest: int, loose: bool) -> float:
+        """A bound on what so many fragments or more score, where cuts cost at least `cut` by alpha."""
+        if fewest > self.blocks.count:
+            return inf
+        if not loose:
+            return least_score(self.blocks, cut, fewest, self.blocks.count)
+        # Fragments without a load count for nothing.
+        cheapest = fewest_cuts(self.blocks)[0]
+        return max(float(cut[0]), float(cheapest[min(max(0, fewest - self.parts), len(cheapest) - 1)]))
 
     def _found(self) -> Found | None:
         if self.label is None:

@@ -185,3 +185,12 @@ def test_a_large_chain_has_a_bound() -> None:
     check(problem, Widths(most=50), found)
     assert found.cost.gamma == 3.0**6
     assert found.bound > 6 * 2.197
+
+
+def test_no_time_leaves_a_choice_and_a_bound() -> None:
+    problem = problem_of(pairs(8, 40, 1))
+    found = find(problem, Widths(most=5), time_limit=0.0)
+    assert found is not None
+    check(problem, Widths(most=5), found)
+    assert not found.proven
+    assert "the time limit ended the search for a proof" in found.reasons
