@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -17,9 +19,10 @@ def test_generated_docs_are_up_to_date():
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_commands_of_the_quantum_guide_run_one_after_the_other(tmp_path):
-    blocks = re.findall(r"```(sh|python)\n(.*?)```", (ROOT / "docs" / "quantum.md").read_text(), re.DOTALL)
-    assert {language for language, _ in blocks} == {"sh", "python"}
+@pytest.mark.parametrize(("page", "languages"), [("quantum.md", {"sh", "python"}), ("cutting.md", {"sh"})])
+def test_the_commands_of_a_guide_run_one_after_the_other(page: str, languages: set[str], tmp_path: Path):
+    blocks = re.findall(r"```(sh|python)\n(.*?)```", (ROOT / "docs" / page).read_text(), re.DOTALL)
+    assert {language for language, _ in blocks} == languages
     here = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     for language, text in blocks:
         command = ["bash", "-eu", "-c", text] if language == "sh" else [sys.executable, "-c", text]
