@@ -29,6 +29,7 @@ from qiskit.transpiler.preset_passmanagers import generate_preset_pass_manager
 from ...bridges.devices import constrained
 from ...ir.target import Target
 from .census import SILENT, Census, census, steps
+from .tiny_turns import run_exactly
 
 Rank: TypeAlias = tuple[float, int, int, int]
 """-log of the predicted fidelity (0 without calibration), two-qubit gates, their depth, gates."""
@@ -130,7 +131,7 @@ class _Tried:
     def extend(self, trial: QuantumCircuit, device: SdkTarget, seed: int, tries: int, level: int) -> None:
         """Try until `tries` seeds were; less where the first two seeds come to the same places at the same cost."""
         while self.number < tries and not self.settled:
-            out = _manager(_Same(device), seed * SEEDS["max"] + self.number, level).run(trial)
+            out = run_exactly(_manager(_Same(device), seed * SEEDS["max"] + self.number, level), trial)
             made = rank(out, device), out
             self.number += 1
             self.settled = self.number == 2 and made[0] == self.best[0][0] and _places(out) == _places(self.best[0][1])

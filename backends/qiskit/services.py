@@ -18,6 +18,7 @@ from ...bridges.services import Candidate
 from ...ir.circuit import Circuit
 from ...ir.target import Target
 from . import routing
+from .tiny_turns import run_exactly
 
 LOGICAL_BASIS = ["rz", "sx", "x", "cx"]
 """Gates in which Qiskit resynthesises a circuit, all pairs coupled."""
@@ -92,7 +93,7 @@ def _resynthesis(seed: int) -> PassManager:
 
 def _by_qiskit(circuit: Circuit, seed: int) -> list[Candidate]:
     converted = to_qiskit(circuit)
-    made = _resynthesis(seed).run(converted.circuit)
+    made = run_exactly(_resynthesis(seed), converted.circuit)
     return [Candidate("Qiskit level 3", from_qiskit(made, like=converted), final_permutation(made))]
 
 

@@ -16,7 +16,7 @@ import sys
 import time
 import warnings
 from collections import Counter
-from math import exp, inf, log
+from math import exp, log
 from typing import Any
 
 import numpy as np
@@ -76,7 +76,9 @@ def ours(seed: int) -> dict[str, float]:
     """Executions, seconds and the largest error of the reconstruction for three samples."""
     from qsc.compiler.passes.base import Context
     from qsc.compiler.pipelines import parse_pipeline
+    from qsc.ir import ops
     from qsc.ir.interpreter import evaluate
+    from qsc.ir.measurement_settings import count_settings
 
     module, width = case(seed)
     context = Context(effort="default")
@@ -87,9 +89,7 @@ def ours(seed: int) -> dict[str, float]:
     seconds = time.perf_counter() - start
     plans = [r.data for r in context.remarks if r.data]
     if not plans:
-        from qsc.ir.measurement_settings import count_settings
-
-        op = next(n.op for n in after.nodes() if hasattr(n.op, "observables"))
+        op = next(n.op for n in after.nodes() if isinstance(n.op, ops.Expectation))
         plans = [{"executions": max(1, count_settings(op.observables)), "overhead": 1.0, "proven": True}]
     x = np.random.default_rng(seed).uniform(-3, 3, (3, module.graph.inputs[0].type.shape[1]))
     before, made = (evaluate(m, [x], precision="f64")[0] for m in (module, after))
@@ -102,43 +102,19 @@ def ours(seed: int) -> dict[str, float]:
     }
 
 
-def peer(seed: int) -> dict[str, float]:
+def peer(seed: int) -> dict[str, Any]:
     """Subexperiments, seconds and overhead of qiskit-addon-cutting; what it said where it refused."""
     warnings.filterwarnings("ignore")
-    from qiskit.quantum_info import PauliList
-    from qiskit_addon_cutting import cut_wires, expand_observables, generate_cutting_experiments, partition_problem
-    from qiskit_addon_cutting.automated_cut_finding import DeviceConstraints, OptimizationParameters, find_cuts
-    from qsc.bridges.qiskit import to_qiskit
+    from addon_cutting import RefusedError, cut_by_addon
 
     module, width = case(seed)
-    circuit = to_qiskit(module.circuits["c"]).circuit
-    rng = np.random.default_rng(seed)
-    circuit = circuit.assign_parameters(rng.uniform(-3, 3, len(circuit.parameters)))
-    op = next(n.op for n in module.nodes())
-    terms = []
-    for observable in op.observables:
-        ((term, _),) = observable.terms
-        letters = ["I"] * circuit.num_qubits
-        for letter, qubit in term:
-            letters[circuit.num_qubits - 1 - qubit] = letter
-        terms.append("".join(letters))
+    x = np.random.default_rng(seed).uniform(-3, 3, (1, module.graph.inputs[0].type.shape[1]))
     start = time.perf_counter()
-    found, facts = find_cuts(circuit, OptimizationParameters(seed=seed), DeviceConstraints(qubits_per_subcircuit=width))
-    if facts["sampling_overhead"] > 1e5:
-        return {"failed": f"overhead {facts['sampling_overhead']:.3g}"}
-    wires = cut_wires(found)
-    problem = partition_problem(circuit=wires, observables=expand_observables(PauliList(terms), circuit, wires))
-    widest = max(c.num_qubits for c in problem.subcircuits.values())
-    if widest > width:
-        return {"failed": "its fragments are too wide"}
-    experiments, _ = generate_cutting_experiments(
-        circuits=problem.subcircuits, observables=problem.subobservables, num_samples=inf
-    )
-    return {
-        "executions": sum(map(len, experiments.values())),
-        "overhead": facts["sampling_overhead"],
-        "seconds": time.perf_counter() - start,
-    }
+    try:
+        cut = cut_by_addon(module, width, x, 1e5, seed)
+    except RefusedError as refused:
+        return {"failed": str(refused)}
+    return {"executions": cut.executions, "overhead": cut.overhead, "seconds": time.perf_counter() - start}
 
 
 def in_child(what: str, seed: int) -> dict[str, Any]:

@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import sys
 import warnings
-from math import exp, inf, log
+from math import exp, log
 from typing import Any
 
 import numpy as np
+from addon_cutting import RefusedError, cut_by_addon
 from cutting import case
 
 SHOTS = 20_000
@@ -45,56 +46,30 @@ def ours(module: Any, width: int, x: np.ndarray, repeats: int) -> tuple[np.ndarr
     values, errors = [], []
     for seed in range(repeats):
         values.append(bundle.run(x, shots=SHOTS // executions, seed=seed)[0])
-        errors.append(bundle.standard_errors[0][0])
+        bars = bundle.standard_errors[0]
+        assert bars is not None
+        errors.append(bars[0])
     return np.array(values), np.array(errors), executions, int(bundle.run_counts["shots"])
 
 
 def peer(module: Any, width: int, x: np.ndarray, repeats: int) -> tuple[np.ndarray, int, int] | None:
     """(values of all repeats, subexperiments, shots of one repeat); None where it refuses, or has too many or few."""
-    from qiskit.quantum_info import PauliList
-    from qiskit_addon_cutting import (
-        cut_wires,
-        expand_observables,
-        generate_cutting_experiments,
-        partition_problem,
-        reconstruct_expectation_values,
-    )
-    from qiskit_addon_cutting.automated_cut_finding import DeviceConstraints, OptimizationParameters, find_cuts
+    from qiskit_addon_cutting import reconstruct_expectation_values
     from qiskit_aer.primitives import SamplerV2
-    from qsc.bridges.qiskit import to_qiskit
 
-    source = module.circuits["c"]
-    converted = to_qiskit(source)
-    variables = np.concatenate([x[0], module.weights["w"]])
-    angles = source.angles.bind(variables[None])[0]
-    numbers = {source.angles.row(k): float(angles[k]) for k in range(len(source.angles))}
-    given = {p: numbers[row] for p, row in zip(converted.parameters, converted.rows, strict=True)}
-    circuit = converted.circuit.assign_parameters({p: v for p, v in given.items() if p in converted.circuit.parameters})
-    op = next(n.op for n in module.nodes())
-    terms = []
-    for observable in op.observables:
-        ((term, _),) = observable.terms
-        letters = ["I"] * circuit.num_qubits
-        for letter, qubit in term:
-            letters[circuit.num_qubits - 1 - qubit] = letter
-        terms.append("".join(letters))
-    found, facts = find_cuts(circuit, OptimizationParameters(seed=0), DeviceConstraints(qubits_per_subcircuit=width))
-    if facts["sampling_overhead"] > 1e3:
+    try:
+        cut = cut_by_addon(module, width, x, 1e3)
+    except RefusedError:
         return None
-    wires = cut_wires(found)
-    problem = partition_problem(circuit=wires, observables=expand_observables(PauliList(terms), circuit, wires))
-    experiments, coefficients = generate_cutting_experiments(
-        circuits=problem.subcircuits, observables=problem.subobservables, num_samples=inf
-    )
-    count = sum(map(len, experiments.values()))
-    if not FEWEST <= count <= MOST:
+    if not FEWEST <= cut.executions <= MOST:
         return None
+    shots = max(1, SHOTS // cut.executions)
     values = []
     for seed in range(repeats):
         sampler = SamplerV2(seed=seed)
-        results = {k: sampler.run(c, shots=max(1, SHOTS // count)).result() for k, c in experiments.items()}
-        values.append(reconstruct_expectation_values(results, coefficients, problem.subobservables))
-    return np.array(values), count, count * max(1, SHOTS // count)
+        results: Any = {k: sampler.run(c, shots=shots).result() for k, c in cut.experiments.items()}
+        values.append(reconstruct_expectation_values(results, cut.coefficients, cut.observables))
+    return np.array(values), cut.executions, cut.executions * shots
 
 
 def main() -> None:

@@ -30,6 +30,7 @@ def test_a_contraction_keeps_gradients():
     x = torch.randn(4, 3, dtype=torch.float64, requires_grad=True)
     y = torch.randn(4, 3, dtype=torch.float64)
     evaluate(module, [x, y])[0].sum().backward()
+    assert x.grad is not None
     assert torch.allclose(x.grad, y)
 
 
