@@ -28,6 +28,43 @@ class Cut:
     def executions(self) -> int:
         return sum(map(len, self.experiments.values()))
 
+    def exact_values(self) -> np.ndarray:
+        """What the peer reconstructs from exact probabilities of its subexperiments: one value an observable."""
+        from qiskit.primitives import SamplerResult
+        from qiskit_addon_cutting import reconstruct_expectation_values
+
+        results: Any = {
+            label: SamplerResult([exact_outcomes(c) for c in circuits], [{} for _ in circuits])
+            for label, circuits in self.experiments.items()
+        }
+        return np.array(reconstruct_expectation_values(results, self.coefficients, self.observables))
+
+
+def exact_outcomes(circuit: Any) -> Any:
+    """The distribution of a circuit's classical bits, by its state: what is measured or reset goes to a fresh qubit."""
+    from qiskit import QuantumCircuit
+    from qiskit.quantum_info import Statevector
+    from qiskit.result import QuasiDistribution
+
+    measured, resets = circuit.count_ops().get("measure", 0), circuit.count_ops().get("reset", 0)
+    unitary = QuantumCircuit(circuit.num_qubits + measured + resets)
+    fresh, qubit_of = circuit.num_qubits, dict[int, int]()
+    for instruction in circuit.data:
+        qubits = [circuit.find_bit(q).index for q in instruction.qubits]
+        if instruction.operation.name == "measure":
+            unitary.cx(qubits[0], fresh)
+            qubit_of[circuit.find_bit(instruction.clbits[0]).index] = fresh
+        elif instruction.operation.name == "reset":
+            unitary.swap(qubits[0], fresh)
+        else:
+            unitary.append(instruction.operation, qubits)
+            continue
+        fresh += 1
+    bits = sorted(qubit_of)
+    probabilities = Statevector(unitary).probabilities([qubit_of[bit] for bit in bits]) if bits else np.ones(1)
+    outcomes = (sum((k >> place & 1) << bit for place, bit in enumerate(bits)) for k in range(len(probabilities)))
+    return QuasiDistribution(dict(zip(outcomes, probabilities, strict=True)))
+
 
 def cut_by_addon(module: Module, width: int, x: np.ndarray, most_overhead: float, seed: int = 0) -> Cut:
     """The cut of circuit `c` at one input sample `x: f64[1,n]`, its angles numbers; raises `RefusedError`."""

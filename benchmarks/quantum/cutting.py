@@ -72,22 +72,27 @@ def case(seed: int) -> tuple[Any, int]:
     return module.with_(graph=builder.graph(y)), max(2, (2 * qubits + 2) // 3)
 
 
-def ours(seed: int) -> dict[str, float]:
-    """Executions, seconds and the largest error of the reconstruction for three samples."""
+def cut_by_us(module: Any, width: int) -> tuple[Any, list[dict[str, Any]]]:
+    """(the module for fragments of at most `width` qubits, the plans of its cuts)."""
     from qsc.compiler.passes.base import Context
     from qsc.compiler.pipelines import parse_pipeline
+
+    context = Context(effort="default")
+    for pass_ in parse_pipeline(PASSES, {"cut.max-qubits": str(width), "cut.reuse": "false"}):
+        module = pass_.run(module, context)
+    return module, [r.data for r in context.remarks if r.data]
+
+
+def ours(seed: int) -> dict[str, float]:
+    """Executions, seconds and the largest error of the reconstruction for three samples."""
     from qsc.ir import ops
     from qsc.ir.interpreter import evaluate
     from qsc.ir.measurement_settings import count_settings
 
     module, width = case(seed)
-    context = Context(effort="default")
     start = time.perf_counter()
-    after = module
-    for pass_ in parse_pipeline(PASSES, {"cut.max-qubits": str(width), "cut.reuse": "false"}):
-        after = pass_.run(after, context)
+    after, plans = cut_by_us(module, width)
     seconds = time.perf_counter() - start
-    plans = [r.data for r in context.remarks if r.data]
     if not plans:
         op = next(n.op for n in after.nodes() if isinstance(n.op, ops.Expectation))
         plans = [{"executions": max(1, count_settings(op.observables)), "overhead": 1.0, "proven": True}]
