@@ -16,12 +16,16 @@ BENCHMARKS = (
     "nir_size",
     "quantum_layer",
     "gradient_batch",
+    "quantum/cut_landmarks",
     "quantum/landmarks",
     "quantum/suite",
     "quantum/mqt_families",
     "quantum/fidelity",
+    "quantum/cut_search",
+    "quantum/cutting",
+    "quantum/cutting_shots",
 )
-"""The last four take from minutes to an hour."""
+"""The last seven take from minutes to an hour."""
 
 
 def main() -> None:

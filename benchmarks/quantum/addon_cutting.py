@@ -74,7 +74,8 @@ def cut_by_addon(module: Module, width: int, x: np.ndarray, most_overhead: float
 
     source = module.circuits["c"]
     converted = to_qiskit(source)
-    angles = source.angles.bind(np.concatenate([x[0], module.weights["w"]])[None])[0]
+    weights = [module.weights[array.name].ravel() for array in source.inputs if array.role == "weight"]
+    angles = source.angles.bind(np.concatenate([x[0], *weights])[None])[0]
     numbers = {source.angles.row(k): float(angles[k]) for k in range(len(source.angles))}
     given = {p: numbers[row] for p, row in zip(converted.parameters, converted.rows, strict=True)}
     circuit = converted.circuit.assign_parameters({p: v for p, v in given.items() if p in converted.circuit.parameters})

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import sys
 import warnings
+from importlib.util import find_spec
 from math import exp, log
 from typing import Any
 
@@ -74,6 +75,9 @@ def peer(module: Any, width: int, x: np.ndarray, repeats: int) -> tuple[np.ndarr
 
 def main() -> None:
     warnings.filterwarnings("ignore")
+    if find_spec("qiskit_addon_cutting") is None:
+        print("qiskit-addon-cutting is not installed: there is nothing to compare with")
+        return
     from qsc.ir.interpreter import evaluate
 
     repeats = int(sys.argv[1]) if len(sys.argv) > 1 else 60
