@@ -159,7 +159,8 @@ class _Expander:
     def _fragment(self, number: int, arrays: tuple[int, ...], reader: Reader) -> Tensor:
         """The tensor of a fragment: batch, its bonds, and what the reader leaves open."""
         part = self.cutting.fragments[number]
-        gate_legs = [leg for leg in part.legs if leg.kind == "turn"]
+        bonds_of = self.cutting.bonds
+        gate_legs = [leg for leg in part.legs if leg.kind == "turn" and bonds_of[leg.bond].is_measured(leg.side)]
         measured = [frozenset(c) for n in range(len(gate_legs) + 1) for c in combinations(gate_legs, n)]
         bonds = "".join(self.bond_letters[leg.bond] for leg in part.legs)
         total: Tensor | None = None
@@ -186,7 +187,8 @@ class _Expander:
             if leg.kind == "in":
                 axes.append((leg, states(self.cutting.bonds[leg.bond].letters)))
             elif leg.kind == "turn" and leg not in measured:
-                axes.append((leg, turns(constant_turn(self.cutting.bonds[leg.bond], leg.side))))
+                bond = self.cutting.bonds[leg.bond]
+                axes.append((leg, turns(constant_turn(bond, leg.side), bond.is_even(leg.side))))
             elif leg.kind == "turn":
                 constants += self._coupled(leg, MEASURED, "")
         if plan.table is not None:

@@ -4,6 +4,7 @@ Every cut joins fragments by a *bond* of four numbers or fewer. For a wire they 
 fragment in front measures them, the one behind is started in as many states. For a gate exp(-i angle/2 P x Q) they are
 the maps rho, P rho P, -i [P, rho] and {P, rho}/2 on one qubit: the first three are a combination of three turns about
 P, the last is a measurement of P whose outcome is multiplied to what is read (Mitarai and Fujii, arXiv 1909.07534).
+In a real circuit three settings do: a turn by t about X or Z and one by -t give the same, and a measured Y gives zero.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ class Bond:
     """One cut. letters: what passes a cut wire ("IZ", "IXZ", "IXYZ"); for a gate its interaction, and "" for letters.
 
     fragments: in front of and behind the wire, or of the gate's two qubits. place: the gate that is cut, or in front of
-    which the wire is. wire: the qubit that is cut there, -1 for a gate.
+    which the wire is. wire: the qubit that is cut there, -1 for a gate. real: whether circuit and readout are, and no
+    other way joins what a cut gate joins.
     """
 
     fragments: tuple[int, int]
@@ -40,10 +42,19 @@ class Bond:
     gate: Interaction | None
     place: int
     wire: int = -1
+    real: bool = False
 
     @property
     def size(self) -> int:
         return 4 if self.gate is not None else len(self.letters)
+
+    def is_even(self, side: int) -> bool:
+        """Whether turns of a cut gate by t and -t give the same at this end."""
+        return self.real and self.gate is not None and self.gate.letters[side] != "Y"
+
+    def is_measured(self, side: int) -> bool:
+        """Whether the measurement of a cut gate's letter at this end gives anything but zero."""
+        return not self.real or self.is_even(side)
 
 
 @dataclass(frozen=True)
@@ -84,14 +95,21 @@ def cut(wires: Wires, fragment_of: Sequence[int]) -> Cutting:
     """The fragments of a circuit whose end k belongs to fragment `fragment_of[k]`."""
     work = _Cutter(wires, fragment_of)
     work.run()
-    bonds = [_with_y(bond, work.bonds, k) for k, bond in enumerate(work.bonds)]
+    bonds = [_as_real(bond, work.bonds, k, wires.real) for k, bond in enumerate(work.bonds)]
     return Cutting(wires, tuple(work.fragments), tuple(bonds))
 
 
-def _with_y(bond: Bond, bonds: Sequence[Bond], number: int) -> Bond:
-    """In a real circuit Y passes in pairs alone: where another way joins the same parts, it may."""
-    if bond.letters != "IXZ":
-        return bond
+def _as_real(bond: Bond, bonds: Sequence[Bond], number: int, real: bool) -> Bond:
+    """In a real circuit Y, and what is odd of a gate, passes in pairs alone: where another way joins the same parts."""
+    if bond.letters == "IXZ" and _joined_otherwise(bond, bonds, number):
+        return replace(bond, letters="IXYZ")
+    if bond.gate is not None and real and not _joined_otherwise(bond, bonds, number):
+        return replace(bond, real=True)
+    return bond
+
+
+def _joined_otherwise(bond: Bond, bonds: Sequence[Bond], number: int) -> bool:
+    """Whether other bonds, through which Y or a gate's maps may pass, join the fragments of this one."""
     others = [b for k, b in enumerate(bonds) if k != number and (b.gate is not None or len(b.letters) > 2)]
     reached, waiting = {bond.fragments[0]}, [bond.fragments[0]]
     while waiting:
@@ -102,7 +120,7 @@ def _with_y(bond: Bond, bonds: Sequence[Bond], number: int) -> Bond:
                 if near not in reached:
                     reached.add(near)
                     waiting.append(near)
-    return replace(bond, letters="IXYZ") if bond.fragments[1] in reached else bond
+    return bond.fragments[1] in reached
 
 
 class _Cutter:

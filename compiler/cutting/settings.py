@@ -20,6 +20,8 @@ _SIC = np.array([[0, 0, 1], [2 * 2**0.5 / 3, 0, -1 / 3], [-(2**0.5) / 3, (2 / 3)
 do so with the least noise (Renes et al., J. Math. Phys. 45, 2171, 2004)."""
 _TURNS = (0.0, 2 * pi / 3, -2 * pi / 3)
 """Evenly spaced, so that constant, cosine and sine are told apart with the least noise."""
+_REAL_TURNS = (0.0, pi)
+"""Likewise for constant and cosine, with gates that are real."""
 
 
 @dataclass(frozen=True)
@@ -73,17 +75,18 @@ def basis_angles(letter: str) -> tuple[float, float]:
     return float(rz), float(ry)
 
 
-def turns(constant: Row) -> Settings:
+def turns(constant: Row, even: bool = False) -> Settings:
     """Turns that stand for a cut gate, which itself turns by `constant` there: one angle a setting.
 
-    What is read after a turn by t is a + b cos t + c sin t. weights: (settings, 4) give rho, P rho P, -i [P, rho] and 0
-    at the gate's own turn.
+    What is read after a turn by t is a + b cos t + c sin t; `even`: c is zero. weights: (settings, 4) give rho,
+    P rho P, -i [P, rho] and 0 at the gate's own turn.
     """
     own = pi * constant[0] / constant[1] + constant[2]
-    waves = np.array([[1.0, np.cos(t), np.sin(t)] for t in _TURNS])
+    angles = np.array(_REAL_TURNS if even else _TURNS)
+    waves = np.array([np.ones_like(angles), np.cos(angles), np.sin(angles)])[: len(angles)].T
     cos, sin = np.cos(own), np.sin(own)
-    wanted = np.array([[1, cos, sin], [1, -cos, -sin], [0, -2 * sin, 2 * cos], [0, 0, 0]])
-    return Settings(np.array(_TURNS)[:, None], (wanted @ np.linalg.inv(waves)).T)
+    wanted = np.array([[1, cos, sin], [1, -cos, -sin], [0, -2 * sin, 2 * cos], [0, 0, 0]])[:, : len(angles)]
+    return Settings(angles[:, None], (wanted @ np.linalg.inv(waves)).T)
 
 
 MEASURED = np.array([0.0, 0.0, 0.0, 1.0])

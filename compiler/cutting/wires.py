@@ -28,7 +28,8 @@ _WIRE_CUTS = {1: WireCut(1, 1, 1.0), 2: WireCut(1, 2, 1.0), 3: WireCut(2, 3, 3.0
 """By how many letters pass, the identity among them. gamma of all four: Peng et al., arXiv 1904.00102; three: one of
 the four terms less."""
 _OPERATIONS = 4
-"""Three turns and one measurement stand in the place of a gate at each of its ends."""
+"""Three turns and one measurement stand in the place of a gate at each of its ends. In a real circuit it is one less
+where no other way joins the same parts, which no price of a single cut can say."""
 _ROTATIONS = {"rxx": "XX", "ryy": "YY", "rzz": "ZZ"}
 _CONTROLLED = {"cx": "ZX", "cy": "ZY", "cz": "ZZ", "crx": "ZX", "cry": "ZY", "crz": "ZZ", "cp": "ZZ"}
 _BOTH_TURN = ("cx", "cy", "cz", "cp")
@@ -73,13 +74,15 @@ def interaction(circuit: Circuit, row: GateRow) -> Interaction | None:
 @dataclass(frozen=True)
 class Wires:
     """The gate ends of a circuit. ends: (gate, qubit) of every end; gate -1 for a qubit without any. places: for every
-    end the gate in front of which the wire is cut, and the letters that pass there."""
+    end the gate in front of which the wire is cut, and the letters that pass there. real: whether circuit and readout
+    are real."""
 
     circuit: Circuit
     rows: tuple[GateRow, ...]
     ends: tuple[tuple[int, int], ...]
     places: tuple[tuple[int, str], ...]
     problem: Problem
+    real: bool = False
 
 
 def wires_of(circuit: Circuit, node: Node, gate_cuts: bool = True) -> Wires:
@@ -87,7 +90,8 @@ def wires_of(circuit: Circuit, node: Node, gate_cuts: bool = True) -> Wires:
     in the middle of a circuit."""
     rows = circuit.rows()
     held = letters_in_front(circuit, letters_of((node,), circuit.num_qubits), bits_read((node,)))
-    everything = "IXZ" if is_real(circuit, node) else "IXYZ"
+    real = is_real(circuit, node)
+    everything = "IXZ" if real else "IXYZ"
     ends: list[tuple[int, int]] = []
     places: list[tuple[int, str]] = []
     of_wire: list[list[int]] = [[] for _ in range(circuit.num_qubits)]
@@ -117,7 +121,7 @@ def wires_of(circuit: Circuit, node: Node, gate_cuts: bool = True) -> Wires:
     cuts = tuple(None if k in first else _WIRE_CUTS[len(letters)] for k, (_, letters) in enumerate(places))
     gates = [Joint(tuple(own), _gate_cut(circuit, rows[k]) if gate_cuts else None) for k, own in joints.items()]
     problem = Problem(tuple(map(tuple, of_wire)), cuts, (*gates, *_tied_by_bits(rows, joints, circuit)))
-    return Wires(circuit, tuple(rows), tuple(ends), tuple(places), problem)
+    return Wires(circuit, tuple(rows), tuple(ends), tuple(places), problem, real)
 
 
 def _gate_cut(circuit: Circuit, row: GateRow) -> GateCut | None:
