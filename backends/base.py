@@ -38,6 +38,7 @@ class RunOptions:
     shots: None for exact values. noise: the device's own noise model. importer: run the artifact by another framework
     that the backend knows by this name, instead of by its own simulator. device: something of the user's own to run
     on, in place of the backend's own simulator. target_error: the standard error that an estimator is asked for.
+    observables: read only these of an `expectation`, by number; None for all.
     """
 
     shots: int | None = None
@@ -46,6 +47,7 @@ class RunOptions:
     importer: str | None = None
     device: Any = None
     target_error: float | None = None
+    observables: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from math import prod
 from typing import Any
 
@@ -90,6 +90,13 @@ class Pub:
         qubits = {int(q): (t1, t2) for q, (t1, t2) in calibration["qubits"].items()}
         values = {key: _tuples(value) for key, value in table.items()}
         return cls(**values, calibration=Calibration(qubits, _tuples(calibration["operations"])))
+
+    def reading(self, chosen: Sequence[int] | None) -> Pub:
+        """The same with these of the observables alone, by number; None for all."""
+        if chosen is None:
+            return self
+        observables = tuple(self.observables[k] for k in chosen)
+        return replace(self, observables=observables, observable_texts=tuple(self.observable_texts[k] for k in chosen))
 
     def flatten(self, arrays: Sequence[np.ndarray]) -> tuple[np.ndarray, bool]:
         """The angle variables of a batch, shape (batch, variables), and whether any array has a batch dimension.

@@ -22,6 +22,8 @@ EXTRA_OF = {
     "snntorch": "spiking",
     "nirtorch": "spiking",
     "sklearn": "examples",
+    "distributed": "cluster",
+    "dask": "cluster",
 }
 """Import name of an optional package -> the extra that brings it."""
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import inf
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .. import __version__
 from ..backends.base import Backend, RunOptions
 from ..ir import InputError, Module
 from ..ir.diagnostics import did_you_mean, user_line
@@ -19,7 +21,11 @@ from ..ir.ops import Launch, Readout
 from ..ir.types import DYNAMIC, Type
 from . import registry, storage
 from .environment import naming_extras
-from .error_bars import Measurements, carried
+from .error_bars import carried
+from .execution.engines import Shared, opened
+from .execution.journal import opened_journal
+from .execution.launches import Conditions, Launches, launches_first
+from .execution.tasks import batch_axis, rows_of
 from .inputs import check_arrays
 
 if TYPE_CHECKING:
@@ -30,7 +36,9 @@ WEIGHTS = "weights.safetensors"
 PROGRAM = "program.qsc"
 SOURCE = "source.qsc"
 REPORT = "report.html"
-RUN_OPTIONS = frozenset({"shots", "noise", "seed", "precision", "importer", "backend", "target_error"})
+RUN_OPTIONS = frozenset(
+    ("shots", "noise", "seed", "precision", "importer", "backend", "target_error", "workers", "scheduler", "journal")
+) | {"progress"}
 """Keywords of `Bundle.run` and `Bundle.outputs`."""
 CHUNK_BYTES = 256 * 2**20
 """Rough memory that one chunk of a run may take."""
@@ -106,6 +114,10 @@ class Bundle:
         importer: str | None = None,
         backend: Any = None,
         target_error: float | None = None,
+        workers: int | None = None,
+        scheduler: Any = None,
+        journal: str | Path | None = None,
+        progress: Callable[[str], None] | None = None,
     ) -> list[np.ndarray]:
         """Every output for a batch of inputs (arrays or tensors of the declared shapes), as numpy arrays.
 
@@ -116,36 +128,49 @@ class Bundle:
         qiskit-ibm-runtime, or "aer" for Aer's primitives; a batch of inputs is one PUB a circuit and measurement
         setting. target_error: the standard error that an estimator is asked for, 1/sqrt(shots) where left out.
 
+        workers: spread the work over so many processes of this machine. scheduler: over the workers of a Dask cluster,
+        by its address, its scheduler file or a `distributed.Client`. The outputs are the same however many there are.
+        journal: a file that finished tasks are kept in; a run that was interrupted goes on from it. progress: told of
+        every launch that is done.
+
         Afterwards `standard_errors` holds the standard errors, where shots were drawn and something was measured: those
         of the measured values, with the covariances of those that were measured together where the backend knows them,
         carried through the host program to first order.
-        Raises InputError where the inputs do not fit, MissingError where the backend's SDK or program is not there.
+        Raises InputError where the inputs do not fit, MissingError where the backend's SDK or program is not there, or
+        where workers are lost for good.
         """
         arrays = check_arrays(inputs, self.program.graph.inputs)
         _check_values(shots, noise, seed, precision, target_error)
         drawn = None if shots is None else int(shots)
         options = RunOptions(drawn, bool(noise), int(seed), importer, backend, target_error)
         self._check_options(options)
-        with naming_extras():
-            return self._run(arrays, options, precision)
+        if backend is not None and (workers, scheduler, journal) != (None, None, None):
+            raise InputError.of("O0002", "a backend of your own runs its own jobs: no workers, scheduler or journal")
+        with naming_extras(), opened_journal(journal) as kept, opened(workers, scheduler) as engine:
+            return self._run(arrays, options, precision, Conditions(engine, kept, progress))
 
-    def _run(self, arrays: list[np.ndarray], options: RunOptions, precision: str | None) -> list[np.ndarray]:
+    def _run(
+        self, arrays: list[np.ndarray], options: RunOptions, precision: str | None, conditions: Conditions
+    ) -> list[np.ndarray]:
         types = [v.type for v in self.program.graph.inputs]
-        rows = next((a.shape[_batch_axis(t)] for a, t in zip(arrays, types, strict=True) if t.batched), None)
+        rows = next((a.shape[batch_axis(t)] for a, t in zip(arrays, types, strict=True) if t.batched), None)
+        shared = conditions.engine.share(self)
         self.run_counts = {}
         if rows is None:
-            outputs, self.standard_errors = self._run_chunk(arrays, options, precision)
+            outputs, self.standard_errors = self._run_chunk(arrays, options, precision, conditions, shared)
             return outputs
         step = self._chunk_rows()
         chunks = [
             self._run_chunk(
-                [_rows_of(a, t, at, at + step) for a, t in zip(arrays, types, strict=True)],
+                [rows_of(a, t, at, at + step) for a, t in zip(arrays, types, strict=True)],
                 replace(options, seed=options.seed + at),
                 precision,
+                conditions,
+                shared,
             )
             for at in range(0, max(rows, 1), step)
         ]
-        axes = [_batch_axis(value.type) for value in self.program.graph.outputs]
+        axes = [batch_axis(value.type) for value in self.program.graph.outputs]
         self.standard_errors = _joined([errors for _, errors in chunks], axes)
         outputs = zip(*(outputs for outputs, _ in chunks), strict=True)
         return [np.concatenate(parts, axis=axis) for parts, axis in zip(outputs, axes, strict=True)]
@@ -199,27 +224,44 @@ class Bundle:
             raise InputError.of("O0002", f"nothing here for the importer {importer!r} to run", help=what)
 
     def _run_chunk(
-        self, inputs: list[np.ndarray], options: RunOptions, precision: str | None
+        self,
+        inputs: list[np.ndarray],
+        options: RunOptions,
+        precision: str | None,
+        conditions: Conditions,
+        shared: Shared,
     ) -> tuple[list[np.ndarray], list[np.ndarray | None]]:
-        """Outputs, and their standard errors."""
+        """Outputs, and their standard errors. shared: this bundle, as the engine hands it to workers."""
         from ..ir.interpreter import evaluate
 
-        measured = Measurements()
-
-        def launch(op: Launch, arguments: Sequence[np.ndarray]) -> list[np.ndarray]:
-            backend = self.backend_of(op)
-            outputs = backend.run(self.artifact(op.artifact), op, self.program, arguments, options)
-            facts = getattr(backend, "last_facts", None)
-            spread = [getattr(facts, name, []) for name in ("standard_errors", "covariances")]
-            measured.add(op.artifact, outputs, *spread)
-            for key, count in backend.last_counts.items():
-                self.run_counts[key] = self.run_counts.get(key, 0) + count
-            return outputs
-
+        launches = Launches(self, options, conditions, shared)
         chosen = self.default_precision if precision == "auto" else precision
-        found = evaluate(self.program, inputs, precision=chosen, launch=launch, seed=options.seed)
+        found = evaluate(self._ordered, inputs, precision=chosen, launch=launches, seed=options.seed)
+        measured, counts = launches.finish()
+        for key, count in counts.items():
+            self.run_counts[key] = self.run_counts.get(key, 0) + count
         outputs = [o.detach().cpu().numpy() for o in found]
-        return outputs, carried(self.program, inputs, outputs, measured, chosen, options.seed)
+        return outputs, carried(self._ordered, inputs, outputs, measured, chosen, options.seed)
+
+    @cached_property
+    def _ordered(self) -> Module:
+        return launches_first(self.program)
+
+    @cached_property
+    def digest(self) -> str:
+        """sha256 of what a run depends on beside its inputs and options."""
+        hashed = hashlib.sha256(__version__.encode())
+        for path, data in sorted(self._runnable().items()):
+            hashed.update(f"{path} {len(data)} ".encode() + data)
+        return hashed.hexdigest()
+
+    def _runnable(self) -> dict[str, bytes]:
+        kept = {path: data for path, data in self.files.items() if path.startswith("artifacts/")}
+        return kept | {name: self.files[name] for name in (PROGRAM, SOURCE, WEIGHTS)}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled as what runs: workers need neither the golden data nor what was read from the files so far."""
+        return Bundle, ({"devices": self.manifest["devices"]}, self._runnable())
 
     @cached_property
     def default_precision(self) -> str | None:
@@ -242,6 +284,10 @@ class Bundle:
         """The files of one launch, by their names below `artifacts/NAME/`."""
         prefix = f"artifacts/{name}/"
         return {path[len(prefix) :]: data for path, data in self.files.items() if path.startswith(prefix)}
+
+    def launch_of(self, artifact: str) -> Launch:
+        """The launch that runs an artifact."""
+        return next(launch for launch in self.launches() if launch.artifact == artifact)
 
     def launches(self) -> list[Launch]:
         """Every launch of the program, in order."""
@@ -288,17 +334,6 @@ def _joined(chunks: Sequence[Sequence[np.ndarray | None]], axes: Sequence[int]) 
         known = [part for part in parts if part is not None]
         out.append(np.concatenate(known, axis=axis) if len(known) == len(parts) else None)
     return out
-
-
-def _batch_axis(t: Type) -> int:
-    return t.shape.index(DYNAMIC) if t.batched else 0
-
-
-def _rows_of(array: np.ndarray, t: Type, start: int, stop: int) -> np.ndarray:
-    """The part of the batch from `start` to `stop`; an input without a batch is the same for all of it."""
-    if not t.batched:
-        return array
-    return array[(slice(None),) * _batch_axis(t) + (slice(start, stop),)]
 
 
 def _row_bytes(t: Type) -> int:

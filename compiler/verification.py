@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from ..ir import CheckError, Diagnostic, Module
 from ..ir.types import DYNAMIC, Type
+from .execution.engines import opened
 
 if TYPE_CHECKING:
     from .bundle import Bundle
@@ -79,51 +80,60 @@ _HELP = {
 }
 
 
-def verify_bundle(bundle: Bundle, *, seed: int = 1, importer: str | None = None) -> Verification:
+def verify_bundle(
+    bundle: Bundle,
+    *,
+    seed: int = 1,
+    importer: str | None = None,
+    workers: int | None = None,
+    scheduler: Any = None,
+) -> Verification:
     """Compare the compiled bundle, run exactly, with the golden outputs and with the interpreter on `source.qsc`.
 
     importer: the name of another framework that the backend can hand its artifact to; its outputs are compared with
-    ours too. A check whose outputs do not depend on the input is vacuous and fails.
+    ours too. workers, scheduler: as for `Bundle.outputs`. A check whose outputs do not depend on the input is vacuous
+    and fails.
     Raises InputError R0005 where the source is too large to simulate.
     """
-    golden = [_golden_check(bundle)] if bundle.golden[1] else []
-    checks = [*golden, _program_check(bundle, seed), *_device_checks(bundle)]
-    if importer:
-        checks.append(_importer_check(bundle, importer))
+    # After approximate passes it is the approximated program that the artifacts have to keep to.
+    kind = "program" if bundle.manifest["approximate"] else "source"
+    inputs, fresh = bundle.golden[0], fresh_inputs(bundle.source, bundle.golden[0], seed)
+    with opened(workers, scheduler) as engine:
+        shared = engine.share(bundle)
+        wanted = engine.submit(f"the {kind} on fresh inputs", _interpreted, kind, fresh, shared=shared)
+        devices = [
+            engine.submit(f"{launch.artifact}, checks of its device", _device_checks, launch.artifact, shared=shared)
+            for launch in bundle.launches()
+        ]
+        ours = bundle.outputs(*inputs, scheduler=engine)
+        checks = [_golden_check(bundle, ours)] if bundle.golden[1] else []
+        checks.append(compare(kind, bundle.outputs(*fresh, scheduler=engine), wanted.result(), bundle))
+        checks += [check for found in devices for check in found.result()]
+        if importer:
+            given = bundle.outputs(*inputs, importer=importer, scheduler=engine)
+            checks.append(replace(compare("importer", given, ours, bundle), detail=f"run by {importer}"))
     return Verification(tuple(checks))
 
 
-def _golden_check(bundle: Bundle) -> Check:
-    inputs, wanted = bundle.golden
-    check = compare("golden", bundle.outputs(*inputs), wanted, bundle)
+def _golden_check(bundle: Bundle, ours: Sequence[np.ndarray]) -> Check:
+    check = compare("golden", ours, bundle.golden[1], bundle)
     if bundle.manifest["approximate"] and not bundle.manifest["max_error"] and not check.vacuous:
         return replace(check, passed=True, tolerance=0.0, detail="approximate passes ran: measured, not limited")
     return check
 
 
-def _program_check(bundle: Bundle, seed: int) -> Check:
-    """Fresh inputs through the compiled bundle and the interpreter, on the source or, after approximate passes, on
-    the approximated program."""
+def _interpreted(bundle: Bundle, kind: str, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """What the interpreter makes of the source or the program."""
     from ..ir.interpreter import evaluate
 
-    kind, module = ("program", bundle.program) if bundle.manifest["approximate"] else ("source", bundle.source)
-    inputs = fresh_inputs(bundle.source, bundle.golden[0], seed)
-    wanted = [o.numpy() for o in evaluate(module, inputs, precision=bundle.default_precision)]
-    return compare(kind, bundle.outputs(*inputs), wanted, bundle)
+    module = bundle.program if kind == "program" else bundle.source
+    return [o.numpy() for o in evaluate(module, inputs, precision=bundle.default_precision)]
 
 
-def _device_checks(bundle: Bundle) -> Iterator[Check]:
-    for launch in bundle.launches():
-        backend = bundle.backend_of(launch)
-        for found in backend.self_checks(bundle.artifact(launch.artifact), launch, bundle.program):
-            yield Check("device", not found.failures, found.cases, mismatches=found.failures, detail=found.detail)
-
-
-def _importer_check(bundle: Bundle, importer: str) -> Check:
-    inputs, _ = bundle.golden
-    ours = bundle.outputs(*inputs)
-    check = compare("importer", bundle.outputs(*inputs, importer=importer), ours, bundle)
-    return replace(check, detail=f"run by {importer}")
+def _device_checks(bundle: Bundle, artifact: str) -> list[Check]:
+    launch = bundle.launch_of(artifact)
+    found = bundle.backend_of(launch).self_checks(bundle.artifact(artifact), launch, bundle.program)
+    return [Check("device", not f.failures, f.cases, mismatches=f.failures, detail=f.detail) for f in found]
 
 
 def compare(kind: str, given: Sequence[np.ndarray], wanted: Sequence[np.ndarray], bundle: Bundle) -> Check:

@@ -48,6 +48,7 @@ CODES: dict[str, str] = {
     "B0003": "the bundle's schema is not one this version reads",
     "B0004": "the folder is not a bundle",
     "B0005": "the budget file is wrong",
+    "B0006": "the journal cannot be used",
     "R0001": "the input does not fit the compiled model",
     "R0002": "the compiled model differs from the source",
     "R0003": "the check is vacuous",
@@ -59,5 +60,7 @@ CODES: dict[str, str] = {
     "E0001": "an optional dependency is not installed",
     "E0002": "an outside program is not installed",
     "E0003": "the output cannot be written",
+    "E0004": "the workers do not answer",
+    "E0005": "the workers lack what this machine has",
 }
 """Code -> title."""

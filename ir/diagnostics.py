@@ -117,6 +117,10 @@ class QscError(Exception):
         self.diagnostics = (diagnostics,) if isinstance(diagnostics, Diagnostic) else tuple(diagnostics)
         super().__init__("\n".join(d.render() for d in self.diagnostics))
 
+    def __reduce__(self) -> tuple[type[Self], tuple[tuple[Diagnostic, ...]]]:
+        """Pickled by its diagnostics: a fault may come from another process."""
+        return type(self), (self.diagnostics,)
+
     @classmethod
     def of(
         cls,

@@ -153,6 +153,7 @@ class QiskitBackend:
         circuit, pub = load(files)
         known = dict(zip((v.name for v in launch.body.inputs), inputs, strict=True))
         arrays = [module.weights[v.weight_name] if v.is_weight else np.asarray(known[v.name]) for v in node.operands]
+        pub = pub.reading(options.observables)
         variables, batched = pub.flatten(arrays)
         if not len(variables):
             out, facts = np.zeros((0, *node.results[0].type.shape[1:])), Facts()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from math import ceil
 from typing import Any
 
@@ -39,8 +40,13 @@ VARIANTS_FILE = "variants.qpy"
 
 
 def load(files: Mapping[str, bytes]) -> tuple[QuantumCircuit, Pub]:
-    """The emitted circuit and what belongs to it, from the files of an emission."""
-    return qpy.load(io.BytesIO(files["circuit.qpy"]))[0], Pub.from_bytes(files["pub.json"])
+    """The emitted circuit and what belongs to it, from the files of an emission; not to be changed."""
+    return _load(files["circuit.qpy"], files["pub.json"])
+
+
+@lru_cache(maxsize=8)
+def _load(circuit: bytes, pub: bytes) -> tuple[QuantumCircuit, Pub]:
+    return qpy.load(io.BytesIO(circuit))[0], Pub.from_bytes(pub)
 
 
 def load_variants(files: Mapping[str, bytes]) -> list[QuantumCircuit]:

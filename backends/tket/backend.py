@@ -127,6 +127,7 @@ class TketBackend:
         circuit, pub = load(files, CIRCUIT_FILE, PUB_FILE)
         known = dict(zip((v.name for v in launch.body.inputs), inputs, strict=True))
         arrays = [module.weights[v.weight_name] if v.is_weight else np.asarray(known[v.name]) for v in node.operands]
+        pub = pub.reading(options.observables)
         variables, batched = pub.flatten(arrays)
         out, facts = by_shares(
             lambda rows, chosen: _answer(circuit, pub, op, rows, chosen), variables, launch.shares, options

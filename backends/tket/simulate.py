@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from math import pi
 from typing import Any
 
@@ -37,8 +38,13 @@ class Symbols:
 
 
 def load(files: Mapping[str, bytes], circuit_file: str, pub_file: str) -> tuple[TketCircuit, Pub]:
-    """The emitted circuit and what belongs to it, from the files of an emission."""
-    return TketCircuit.from_dict(json.loads(files[circuit_file])), Pub.from_bytes(files[pub_file])
+    """The emitted circuit and what belongs to it, from the files of an emission; not to be changed."""
+    return _load(files[circuit_file], files[pub_file])
+
+
+@lru_cache(maxsize=8)
+def _load(circuit: bytes, pub: bytes) -> tuple[TketCircuit, Pub]:
+    return TketCircuit.from_dict(json.loads(circuit)), Pub.from_bytes(pub)
 
 
 def without_readout(circuit: TketCircuit) -> TketCircuit:

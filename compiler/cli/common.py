@@ -20,6 +20,11 @@ readout_option = click.option(
     "--readout", help='What a circuit file gives: "Z0, Z1*Z2", probs or samples [default: what it measures].'
 )
 
+workers_option = click.option("--workers", type=click.IntRange(min=1), help="Spread the work over so many processes.")
+scheduler_option = click.option(
+    "--scheduler", metavar="ADDRESS", help="Spread it over the workers of this Dask scheduler (address or .json file)."
+)
+
 
 def print_json(value: Any) -> None:
     """One JSON document on standard output."""

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from .. import pipelines, registry
 from ..passes.base import EFFORTS
-from .common import PATH, Progress, json_option, print_json, quiet_option, readout_option, seed_option
+from .common import (
+    PATH,
+    Progress,
+    json_option,
+    print_json,
+    quiet_option,
+    readout_option,
+    scheduler_option,
+    seed_option,
+    workers_option,
+)
 
 EPILOG = """Example:
 
@@ -17,7 +29,10 @@ EPILOG = """Example:
   qsc compile examples/digits_qcnn/model.py --target fake_torino -o build/qcnn
   qsc compile net.py --target nir --passes "fold-batchnorm,quantize-weights{bits=4}" --verify-each
 
-Compiling a Python file runs it.
+  qsc compile a.py b.py --target fake_torino --workers 2
+  qsc compile net.py --target line:8 --sweep max-qubits=3,4,5 --sweep effort=fast,default
+
+Compiling a Python file runs it. With several models, or a sweep, each bundle gets a folder of its own below -o.
 """
 
 
@@ -75,7 +90,7 @@ def parse_shape(text: str | None) -> tuple[int, ...] | None:
 
 
 @click.command("compile", cls=CompileCommand, epilog=EPILOG)
-@click.argument("model", type=PATH)
+@click.argument("models", metavar="MODEL...", type=PATH, nargs=-1, required=True)
 @click.option(
     "--target", "-t", "targets", multiple=True, required=True, help="Target name or .toml file; one of each kind."
 )
@@ -109,10 +124,15 @@ def parse_shape(text: str | None) -> tuple[int, ...] | None:
     help="How much is tried for a better result.",
 )
 @seed_option
+@click.option("--sweep", "sweeps", multiple=True, metavar="OPTION=V,V,...", help="Compile once for each value.")
+@workers_option
+@scheduler_option
 @json_option
 @quiet_option
+@click.pass_context
 def command(
-    model: Path,
+    context: click.Context,
+    models: tuple[Path, ...],
     targets: tuple[str, ...],
     output: Path | None,
     entry: str | None,
@@ -132,14 +152,22 @@ def command(
     print_after_all: bool,
     effort: str,
     seed: int,
+    sweeps: tuple[str, ...],
+    workers: int | None,
+    scheduler: str | None,
     as_json: bool,
     quiet: bool,
     **flags: Any,
-) -> None:
+) -> int:
     """Compile MODEL (.py, .pt2, .qsc, .qasm, .qpy, or .json of pytket) for a target, check the result and write the
     bundle."""
     from ..driver import Options, compile_model
+    from ..execution.compilations import bundle_name
     from ..manager import Watch
+
+    model, *more = models
+    if more or sweeps or workers or scheduler:
+        return _many(context, models, sweeps, output, (workers, scheduler), as_json, quiet)
 
     for name in print_after:
         registry.PASSES.load(name)
@@ -169,13 +197,64 @@ def command(
             progress=step,
         )
         bundle = compile_model(model, options, watch=watch)
-        folder = bundle.save(
-            output or Path("build") / (model.stem if model.stem != "model" else model.absolute().parent.name)
-        )
+        folder = bundle.save(output or Path("build") / bundle_name(model))
     if as_json:
         print_json(bundle.manifest | {"folder": str(folder)})
     elif not quiet:
         click.echo(bundle.report() + f"written to {folder}")
+    return 0
+
+
+_OWN = frozenset(("models", "output", "sweeps", "workers", "scheduler", "as_json", "quiet"))
+"""Parameters that many compilations have in common; the others go to each."""
+
+_APART = ("dump_dir", "print_after", "print_after_all")
+"""Those that make sense for one compilation alone."""
+
+
+def _many(
+    context: click.Context,
+    models: Sequence[Path],
+    sweeps: Sequence[str],
+    output: Path | None,
+    where: tuple[int | None, str | None],
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    """The largest exit code of all compilations."""
+    from ..execution.compilations import compile_all, jobs_of
+    from ..report import show_cost
+
+    given = [p for p in context.command.get_params(context) if _is_given(context, p) and p.name not in _OWN]
+    alone = [p.opts[0] for p in given if p.name in _APART]
+    if alone:
+        raise click.UsageError(f"{alone[0]} is for one model at a time")
+    arguments = [word for p in given for word in _words(p, context.params[p.name or ""])]
+    jobs = jobs_of(models, sweeps, arguments, output or Path("build"))
+    with Progress(quiet or as_json) as step:
+        outcomes = compile_all(jobs, *where, step)
+    if as_json:
+        rows = [{"name": o.job.name, "exit_code": o.code, "message": o.message} | o.manifest for o in outcomes]
+        print_json(rows)
+    for outcome in outcomes if not as_json else ():
+        if outcome.code:
+            click.echo(f"{outcome.job.name}:\n{outcome.message}\n", err=True)
+        elif not quiet:
+            costs = ", ".join(f"{key} {show_cost(key, value)}" for key, value in outcome.manifest["costs"].items())
+            click.echo(f"{outcome.job.folder}: {costs}")
+    return max(o.code for o in outcomes)
+
+
+def _is_given(context: click.Context, parameter: click.Parameter) -> bool:
+    return context.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE
+
+
+def _words(parameter: click.Parameter, value: Any) -> list[str]:
+    """The words of a command line that give an option its value."""
+    name = max(parameter.opts, key=len)
+    if isinstance(parameter, click.Option) and parameter.is_flag:
+        return [name if value else parameter.secondary_opts[0]]
+    return [word for one in (value if parameter.multiple else [value]) for word in (name, str(one))]
 
 
 def _show(name: str, text: str) -> None:

@@ -10,13 +10,25 @@ from pathlib import Path
 import click
 import numpy as np
 
-from .common import PATH, json_option, print_json, quiet_option, seed_option
+from .common import (
+    PATH,
+    Progress,
+    json_option,
+    print_json,
+    quiet_option,
+    scheduler_option,
+    seed_option,
+    workers_option,
+)
 
 EPILOG = """Example:
 
 \b
   qsc run build/qcnn --input x.npy -o y.npy
   qsc run build/qcnn --input x.npy --shots 4096 --seed 1
+  qsc run build/qcnn --input x.npy --shots 4096 --workers 4 --journal qcnn.journal -o y.npy
+
+A run that was interrupted goes on from its journal when the same command is given again.
 """
 
 
@@ -29,6 +41,9 @@ EPILOG = """Example:
 @click.option("--shots", type=click.IntRange(min=1), help="Measure this many shots instead of computing exact values.")
 @click.option("--noise", is_flag=True, help="Simulate the device's own noise.")
 @seed_option
+@workers_option
+@scheduler_option
+@click.option("--journal", type=PATH, help="File that keeps what is finished; a run goes on from it.")
 @json_option
 @quiet_option
 def command(
@@ -38,6 +53,9 @@ def command(
     shots: int | None,
     noise: bool,
     seed: int,
+    workers: int | None,
+    scheduler: str | None,
+    journal: Path | None,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -47,7 +65,17 @@ def command(
 
     compiled = load(bundle)
     given = read_arrays(inputs, [v.name for v in compiled.program.graph.inputs])
-    outputs = compiled.outputs(*given, shots=shots, noise=noise, seed=seed)
+    with Progress(quiet or as_json) as step:
+        outputs = compiled.outputs(
+            *given,
+            shots=shots,
+            noise=noise,
+            seed=seed,
+            workers=workers,
+            scheduler=scheduler,
+            journal=journal,
+            progress=step,
+        )
     names = [v.name for v in compiled.program.graph.outputs]
     errors = {name: e for name, e in zip(names, compiled.standard_errors, strict=True) if e is not None}
     if output is not None:

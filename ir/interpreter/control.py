@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +13,7 @@ from torch import Tensor
 from .. import ops
 from ..graph import Graph, Node
 from ..types import DYNAMIC, Type
-from .walk import Environment, as_tensor, meaning, run
+from .walk import Environment, Later, LaunchResults, as_tensor, meaning, run
 
 
 class Loop(NamedTuple):
@@ -60,20 +61,28 @@ def split_loop(op: ops.Scan) -> Loop:
 
 
 @meaning(ops.Launch)
-def _launch(op: ops.Launch, args: Sequence[Tensor], env: Environment) -> tuple[Tensor, ...]:
+def _launch(op: ops.Launch, args: Sequence[Tensor], env: Environment) -> tuple[Tensor, ...] | tuple[Later, ...]:
     if env.launch is None:
         return tuple(run(op.body, args, env))
-    results = env.launch(op, [x.detach().cpu().numpy() for x in args])
+    rows = _rows(op, args, env)
+    given = env.launch(op, [x.detach().cpu().numpy() for x in args])
+    if not callable(given):
+        return _results(op, given, rows, env)
+    arrived = cache(lambda: _results(op, given(), rows, env))
+    return tuple(Later(lambda k=k: arrived()[k]) for k in range(len(op.body.outputs)))
+
+
+def _results(op: ops.Launch, given: LaunchResults, rows: int | None, env: Environment) -> tuple[Tensor, ...]:
+    """What a device gave as tensors of the declared types and shapes."""
     declared = [v.type for v in op.body.outputs]
-    if len(results) != len(declared):
-        raise ValueError(f"launch {op.artifact} gave {len(results)} results, declared {len(declared)}")
-    shapes = [_bound(t, _rows(op, args, env)) for t in declared]
-    for array, shape, t in zip(results, shapes, declared, strict=True):
-        if np.shape(array) != shape:
+    if len(given) != len(declared):
+        raise ValueError(f"launch {op.artifact} gave {len(given)} results, declared {len(declared)}")
+    for array, t in zip(given, declared, strict=True):
+        if np.shape(array) != _bound(t, rows):
             raise ValueError(f"launch {op.artifact} gave shape {np.shape(array)}, declared {t}")
     return tuple(
         (r if isinstance(r, Tensor) else as_tensor(np.asarray(r))).to(device=env.device, dtype=env.dtype(t.dtype))
-        for r, t in zip(results, declared, strict=True)
+        for r, t in zip(given, declared, strict=True)
     )
 
 

@@ -14,12 +14,13 @@ from ..graph import Graph, Op
 from ..module import Module
 from ..ops import Launch
 
-LaunchRunner = Callable[[Launch, list[np.ndarray]], Sequence[np.ndarray | Tensor]]
+LaunchResults = Sequence[np.ndarray | Tensor]
+LaunchRunner = Callable[[Launch, list[np.ndarray]], LaunchResults | Callable[[], LaunchResults]]
 """Runs a launch on its device: the op and its operands -> its results, in the order of the launch's body. They are
-tensors where something is differentiated by them."""
+tensors where something is differentiated by them. A function that gives them is called when they are needed."""
 
-Meaning = Callable[[Any, Sequence[Tensor], "Environment"], tuple[Tensor, ...]]
-"""(op, operands, environment) -> results."""
+Meaning = Callable[[Any, Sequence[Tensor], "Environment"], tuple[Any, ...]]
+"""(op, operands, environment) -> results: tensors, or values that are not there yet (`Later`)."""
 
 MEANINGS: dict[type[Op], Meaning] = {}
 """Op class -> what it does."""
@@ -45,6 +46,13 @@ def meaning(*ops: type[Op]) -> Callable[[Meaning], Meaning]:
         return function
 
     return register
+
+
+class Later:
+    """A value that is not there yet."""
+
+    def __init__(self, get: Callable[[], Tensor]) -> None:
+        self.get = get
 
 
 @dataclass(frozen=True)
@@ -117,7 +125,7 @@ def as_tensor(array: np.ndarray) -> Tensor:
 
 def run(graph: Graph, inputs: Sequence[Tensor], env: Environment) -> list[Tensor]:
     """The graph's outputs for `inputs`."""
-    values = {v.name: x for v, x in zip(graph.inputs, inputs, strict=True)}
+    values: dict[str, Tensor | Later] = {v.name: x for v, x in zip(graph.inputs, inputs, strict=True)}
     steps: list[Step] = env.once(graph, lambda: plan(graph))
     for step in steps:
         operands = [_lookup(name, values, env) for name in step.operands]
@@ -127,8 +135,11 @@ def run(graph: Graph, inputs: Sequence[Tensor], env: Environment) -> list[Tensor
     return [_lookup(v.name, values, env) for v in graph.outputs]
 
 
-def _lookup(name: str, values: dict[str, Tensor], env: Environment) -> Tensor:
-    return env.weight(name[1:]) if name.startswith("@") else values[name]
+def _lookup(name: str, values: dict[str, Tensor | Later], env: Environment) -> Tensor:
+    if name.startswith("@"):
+        return env.weight(name[1:])
+    value = values[name]
+    return value.get() if isinstance(value, Later) else value
 
 
 def plan(graph: Graph) -> list[Step]:
