@@ -16,6 +16,7 @@ BENCHMARKS = (
     "nir_size",
     "quantum_layer",
     "gradient_batch",
+    "execution",
     "quantum/cut_landmarks",
     "quantum/landmarks",
     "quantum/suite",

@@ -156,7 +156,8 @@ class _Replay:
             parts = (gradient * self.measured.errors[call][k]) ** 2
             return parts.reshape(len(parts), -1).sum(axis=1) if parts.ndim > 1 else parts.sum(keepdims=True)
         rows = gradient.reshape(len(covariance), -1)
-        return np.einsum("rn,rnm,rm->r", rows, covariance, rows)
+        # A singular covariance gives less than nothing by rounding.
+        return np.maximum(np.einsum("rn,rnm,rm->r", rows, covariance, rows), 0.0)
 
 
 def _shared(program: Module) -> set[str]:

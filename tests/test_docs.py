@@ -19,7 +19,10 @@ def test_generated_docs_are_up_to_date():
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize(("page", "languages"), [("quantum.md", {"sh", "python"}), ("cutting.md", {"sh"})])
+@pytest.mark.parametrize(
+    ("page", "languages"),
+    [("quantum.md", {"sh", "python"}), ("cutting.md", {"sh"}), ("execution.md", {"sh", "python"})],
+)
 def test_the_commands_of_a_guide_run_one_after_the_other(page: str, languages: set[str], tmp_path: Path):
     blocks = re.findall(r"```(sh|python)\n(.*?)```", (ROOT / "docs" / page).read_text(), re.DOTALL)
     assert {language for language, _ in blocks} == languages

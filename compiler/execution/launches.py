@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -24,9 +25,14 @@ if TYPE_CHECKING:
 Progress = Callable[[str], None]
 
 
+SILENCE_SECONDS = 5.0
+"""How long a run may say nothing while its tasks arrive."""
+
+
 @dataclass
 class Conditions:
-    """What a run of a bundle has beside its inputs and options. `said`: told of every launch that is done."""
+    """What a run of a bundle has beside its inputs and options. `said`: told of every launch that is done, and now and
+    then how many tasks are."""
 
     engine: Engine
     journal: Journal | None = None
@@ -40,6 +46,7 @@ class Launches:
         self._bundle, self._options, self._conditions, self._shared = bundle, options, conditions, shared
         self._calls: Counter[str] = Counter()
         self._made: list[_Call] = []
+        self._sent, self._arrived, self._spoke = 0, 0, time.monotonic()
 
     def __call__(self, op: Launch, operands: list[np.ndarray]) -> Callable[[], Sequence[np.ndarray]]:
         tasks = split(op, operands, self._options, self._calls[op.artifact])
@@ -50,15 +57,24 @@ class Launches:
 
     def _submit(self, task: Task) -> Pending | Answer:
         journal = self._conditions.journal
-        if journal is None:
-            return self._conditions.engine.submit(str(task), run_task, task, shared=self._shared)
-        key = task.key(self._bundle.digest)
-        known = journal.get(key)
+        key = task.key(self._bundle.digest) if journal is not None else b""
+        known = journal.get(key) if journal is not None else None
         if known is not None:
             return known
+        self._sent += 1
         return self._conditions.engine.submit(
-            str(task), run_task, task, shared=self._shared, done=lambda answer: journal.put(key, answer)
+            str(task), run_task, task, shared=self._shared, done=lambda answer: self._keep(key, answer)
         )
+
+    def _keep(self, key: bytes, answer: Answer) -> None:
+        """A task's answer has arrived."""
+        if self._conditions.journal is not None:
+            self._conditions.journal.put(key, answer)
+        self._arrived += 1
+        said, now = self._conditions.said, time.monotonic()
+        if said is not None and now - self._spoke > SILENCE_SECONDS:
+            self._spoke = now
+            said(f"{self._arrived} of {self._sent} tasks")
 
     def finish(self) -> tuple[Measurements, dict[str, float]]:
         """What all launches gave, in the order in which they were called, and the sums of their counts."""

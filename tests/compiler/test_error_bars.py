@@ -83,6 +83,25 @@ def test_many_numbers_have_only_the_direct_errors(bundle, monkeypatch):
     assert bundle.standard_errors[1] is None
 
 
+def test_values_without_scatter_have_none():
+    """Where all shots agree the covariance is singular: rounding must not make it negative."""
+    c = qsc.Circuit(8)
+    x = c.inputs("x", 8)
+    for q in range(8):
+        c.ry(x[q], q)
+    for q in range(7):
+        c.rzz(0.7, q, q + 1)
+        c.rx(x[q], q)
+    cut = qsc.compile(
+        c, target="all:3", readout="Z0, Z7, X1*X2", effort="fast", verify=False, max_qubits=3, reuse=False
+    )
+    rows = np.random.default_rng(0).uniform(-1, 1, (400, 8))
+    assert np.abs(cut.run(rows, shots=1000)).max() > 1 - 1e-12
+    (errors,) = cut.standard_errors
+    assert errors is not None
+    assert np.isfinite(errors).all()
+
+
 def test_wrong_uses(bundle):
     with pytest.raises(qsc.ir.InputError, match="noise is the simulator's"):
         bundle.run(INPUTS, backend=StatevectorSampler(), noise=True)
