@@ -5,8 +5,8 @@ Pytket counts angles in half-turns. `from_tket` is the way back.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from math import pi
 from typing import Any
 
@@ -22,6 +22,7 @@ from ..ir.circuit import Circuit, GateRow
 from ..ir.conditions import Condition, bits_of
 from ..ir.gates import GATES, OPCODES
 from .faults import NotAffineError
+from .tiny_turns import is_tiny
 from .tket_bits import expression, literals
 from .tket_reading import OPTYPES, FromTket, from_tket
 
@@ -46,27 +47,32 @@ SCRATCH = "scratch"
 class ConvertedTket:
     """A pytket circuit and what its symbols stand for: symbols[k], in half-turns, is the angle `rows[k] / pi`.
 
-    source: the circuit that it was made of.
+    source: the circuit that it was made of. tiny: symbols of constant angles, in half-turns.
     """
 
     circuit: TketCircuit
     symbols: tuple[str, ...]
     rows: tuple[Row, ...]
     source: Circuit
+    tiny: Mapping[sympy.Symbol, float] = field(default_factory=dict)
 
 
-def to_tket(circuit: Circuit) -> ConvertedTket:
+def to_tket(circuit: Circuit, *, hold_tiny: bool = False) -> ConvertedTket:
     """The circuit in pytket's form: qubits `q`, bits `c`, symbols `a0`, `a1`, ... in the order of first use.
 
     Pauli rotations on three or more qubits are written out with CX. A condition that is not a conjunction of bits is
-    computed into a bit of the register `scratch`.
+    computed into a bit of the register `scratch`. hold_tiny: constants that passes may drop (`is_tiny`) are symbols
+    `tiny0`, `tiny1`, ... too, the last ones.
     """
     circuit = circuit.compacted()
     rows = circuit.angles.rows()
     varying = [k for k, row in enumerate(rows) if row[3]]
     names = tuple(f"a{number}" for number in range(len(varying)))
     angles: list[Any] = [row[0] / row[1] + row[2] / pi for row in rows]
-    for name, k in zip(names, varying, strict=True):
+    held = [k for k, row in enumerate(rows) if not row[3] and is_tiny(angles[k] * pi)] if hold_tiny else []
+    names += tuple(f"tiny{number}" for number in range(len(held)))
+    tiny = {sympy.Symbol(f"tiny{number}"): float(angles[k]) for number, k in enumerate(held)}
+    for name, k in zip(names, [*varying, *held], strict=True):
         angles[k] = sympy.Symbol(name)
     writer = _Writer(circuit, angles)
     for row in circuit.rows():
@@ -76,7 +82,7 @@ def to_tket(circuit: Circuit) -> ConvertedTket:
         out.add_phase(angles[circuit.phase])
     if writer.boxes:
         DecomposeBoxes().apply(out)
-    return ConvertedTket(out, names, tuple(rows[k] for k in varying), circuit)
+    return ConvertedTket(out, names, tuple(rows[k] for k in [*varying, *held]), circuit, tiny)
 
 
 def with_symbols(circuit: Circuit) -> TketCircuit:

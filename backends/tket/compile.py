@@ -30,6 +30,7 @@ from pytket.predicates import CompilationUnit
 from ...bridges.faults import UnconvertibleError
 from ...bridges.tket import ConvertedTket, from_tket, to_tket
 from ...bridges.tket_presets import candidates
+from ...bridges.tket_turns import with_numbers
 from ...ir.circuit import Circuit
 from ..base import Costs
 from ..legality import SILENT, Operation, violations
@@ -134,7 +135,7 @@ def _fitted(
     read: Sequence[int],
 ) -> Iterator[Compiled]:
     """The circuit by one preset and one placement; nothing where pytket cannot, or the result is not legal."""
-    converted = to_tket(circuit)
+    converted = to_tket(circuit, hold_tiny=True)
     unit = CompilationUnit(converted.circuit)
     try:
         for step in _passes(device, placement):
@@ -147,11 +148,12 @@ def _fitted(
     fitted = _without_phases(unit.circuit)
     for tidy in (_squashed, _protected, _plain):
         made = tidy(fitted, device)
-        emitted = emitted_circuit(made, "", {})
         try:
             from_tket(made, converted)
         except UnconvertibleError:
             continue
+        made = with_numbers(made, converted.tiny)
+        emitted = emitted_circuit(made, "", {})
         if not violations(emitted, device.rules):
             later = [final[q] for q in read]
             costs = circuit_costs(made, emitted.operations)
