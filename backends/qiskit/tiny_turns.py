@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from qiskit.circuit import CircuitInstruction, Parameter, QuantumCircuit
+from qiskit.circuit import Parameter, QuantumCircuit
 from qiskit.transpiler import PassManager
 
 from ...bridges.tiny_turns import is_tiny
@@ -30,7 +30,7 @@ def run_exactly(manager: PassManager, circuit: QuantumCircuit) -> QuantumCircuit
 
 def _held(circuit: QuantumCircuit, numbers: dict[Any, float]) -> QuantumCircuit:
     """The circuit with a parameter for every tiny angle; the same object where it has none."""
-    changed: dict[int, CircuitInstruction] = {}
+    changed: dict[int, Any] = {}
     for k, step in enumerate(circuit.data):
         if step.name in _TURNS and any(is_tiny(value) for value in step.params):
             operation = type(step.operation)(*[_parameter(value, numbers) for value in step.params])
