@@ -18,7 +18,7 @@ import sys
 import time
 
 from qsc.compiler.cutting.problem import GateCut, Joint, Problem, WireCut
-from qsc.compiler.cutting.search import Widths, find
+from qsc.compiler.cutting.search import Found, Widths, find
 
 WIRE, GATE = WireCut(3, 4, 4.0), GateCut((5, 5), 3.0)
 SECONDS = 300
@@ -119,7 +119,7 @@ def main() -> None:
         start = time.perf_counter()
         found = find(problem_of(gates), Widths(most=width), effort)
         seconds = time.perf_counter() - start
-        assert found is not None
+        assert isinstance(found, Found)
         proven = "yes" if found.proven else "no"
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(

@@ -33,6 +33,12 @@ def command() -> None:
 @click.option("--input-shape", help="Shape of one input without the batch.")
 @readout_option
 @click.option("--effort", type=click.Choice(EFFORTS), default="default", show_default=True, help="How much is tried.")
+@click.option(
+    "--time-limit",
+    type=click.FloatRange(min=0.0, min_open=True),
+    help="Seconds to search for each readout's cuts; results then depend on the machine. Without it: as much as "
+    "the effort says.",
+)
 @seed_option
 @json_option
 def plan(
@@ -46,6 +52,7 @@ def plan(
     input_shape: str | None,
     readout: str | None,
     effort: str,
+    time_limit: float | None,
     seed: int,
     as_json: bool,
 ) -> None:
@@ -57,7 +64,13 @@ def plan(
 
     if not max_qubits and not devices:
         raise click.UsageError("give --max-qubits N, or --devices with the qubits of each")
-    finder = FindCuts(max_qubits=max_qubits or 0, devices=devices or "", reuse=reuse, gate_cuts=gate_cuts)
+    finder = FindCuts(
+        max_qubits=max_qubits or 0,
+        devices=devices or "",
+        reuse=reuse,
+        gate_cuts=gate_cuts,
+        time_limit=time_limit or 0.0,
+    )
     options = Options(
         targets=(), entry=entry, input_shape=parse_shape(input_shape), readout=readout, effort=effort, seed=seed
     )

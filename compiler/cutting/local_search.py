@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from math import ceil, exp, log
+from math import ceil, exp, inf, log
 from random import Random
+from time import monotonic
 
 import numpy as np
 
@@ -99,12 +100,20 @@ class State:
         return log(executions) + self.overhead + self.penalty * self.too_wide
 
 
-def improve(blocks: Blocks, room: Sequence[int], kicks: int, seed: int, starts: Sequence[Sequence[int]] = ()) -> Best:
+def improve(
+    blocks: Blocks,
+    room: Sequence[int],
+    kicks: int,
+    seed: int,
+    starts: Sequence[Sequence[int]] = (),
+    end: float = inf,
+) -> Best:
     """The best choice that local search finds. room: most qubits of every fragment there may be. starts: choices to
-    refine beside the partitions of whole qubits. kicks: how often each of the best is kicked."""
+    refine beside the partitions of whole qubits. kicks: how often each of the best is kicked.
+    end: a time by `time.monotonic` at which the best so far is taken."""
     rng = Random(seed)
     found: list[tuple[bool, float, tuple[int, ...]]] = []
-    search = _Search(blocks, rng)
+    search = _Search(blocks, rng, end)
     for label in dict.fromkeys((*map(tuple, starts), *_first_choices(blocks, room))):
         for penalty in (_TOO_WIDE, _NEVER):
             # Whether to walk through choices that do not fit: what is best differs.
@@ -114,6 +123,8 @@ def improve(blocks: Blocks, room: Sequence[int], kicks: int, seed: int, starts: 
             state.penalty = _NEVER
             search.refine(state, range(blocks.count))
             found.append((state.too_wide > 0, state.score, tuple(state.label)))
+            if search.ended:
+                break
     found.sort(key=lambda entry: entry[:2])
     best = found[0]
     for _, _, label in found[:3]:
@@ -122,8 +133,8 @@ def improve(blocks: Blocks, room: Sequence[int], kicks: int, seed: int, starts: 
 
 
 class _Search:
-    def __init__(self, blocks: Blocks, rng: Random) -> None:
-        self.blocks, self.rng = blocks, rng
+    def __init__(self, blocks: Blocks, rng: Random, end: float) -> None:
+        self.blocks, self.rng, self.end = blocks, rng, end
         self.candidates = 0
         self.places: list[list[tuple[int, int]]] = [[] for _ in range(blocks.count)]
         """Block -> (wire, place) of every time that a wire comes to it"""
@@ -131,13 +142,18 @@ class _Search:
             for place, block in enumerate(along):
                 self.places[block].append((wire, place))
 
+    @property
+    def ended(self) -> bool:
+        """Whether the time is over."""
+        return self.end < inf and monotonic() > self.end
+
     def refine(self, state: State, blocks: Iterable[int]) -> None:
         """Moves that lower the score, until there is none."""
         waiting = list(blocks)
         self.rng.shuffle(waiting)
         queued = set(waiting)
         score = state.score
-        while waiting:
+        while waiting and not self.ended:
             block = waiting.pop()
             queued.discard(block)
             for group, to in self._moves(state, block):
@@ -188,6 +204,8 @@ class _Search:
         state.penalty = _NEVER
         best = (state.too_wide > 0, state.score, tuple(state.label))
         for _ in range(kicks):
+            if self.ended:
+                break
             before = tuple(state.label)
             block = self.rng.randrange(self.blocks.count)
             group = self._kick(state, block)

@@ -11,7 +11,7 @@ from ...ir.target import Target
 from ..passes.measure_controls import fed_forward
 from ..passes.reuse_qubits import letters_of, read_letters, reused, unreadable
 from .fragments import Bond, Cutting, cut
-from .search import Found, Widths, find
+from .search import Found, NotFound, Widths, find
 from .wires import wires_of
 
 _LETTERS = {2: "I and {}", 3: "I, {} and {}", 4: "all letters"}
@@ -95,11 +95,11 @@ def planned(
     effort: str,
     seed: int,
     seconds: float | None = None,
-) -> Plan | None:
-    """The cheapest cuts that were found for a readout; None where no choice is narrow enough."""
+) -> Plan | NotFound:
+    """The cheapest cuts that were found for a readout. seconds: as `time_limit` of `find`."""
     wires = wires_of(circuit, node, gate_cuts)
     found = find(wires.problem, widths, effort, seed, seconds)
-    return None if found is None else Plan(circuit, cut(wires, found.fragment_of), found)
+    return found if isinstance(found, NotFound) else Plan(circuit, cut(wires, found.fragment_of), found)
 
 
 @dataclass(frozen=True)

@@ -69,14 +69,21 @@ class Found:
     reasons: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class NotFound:
+    """No choice of cuts that fits was found. impossible: whether there is none, or a budget ended the search first."""
+
+    impossible: bool
+    reasons: tuple[str, ...]
+
+
 def find(
     problem: Problem, widths: Widths, effort: str = "default", seed: int = 0, time_limit: float | None = None
-) -> Found | None:
-    """The cheapest cuts that are found for fragments of these widths; None where no choice that fits is found, which
-    is a proof that there is none unless the budget of the effort ends first.
+) -> Found | NotFound:
+    """The cheapest cuts that are found for fragments of these widths.
 
     Budgets are counted in candidates and rows, so that the same input and seed give the same cuts. time_limit: seconds
-    after which proofs are given up.
+    after which local search keeps what it has and proofs are given up; what is found then depends on the machine.
     """
     if not problem.ends:
         return Found((), Cost(1, 1.0, ()), 0.0, True, (), ("there is nothing to cut",))
@@ -93,15 +100,18 @@ class _Search:
     label: tuple[int, ...] | None = None
     score: float = inf
     bound: float = 0.0
+    impossible: bool = False
     reasons: list[str] = field(default_factory=list)
 
-    def run(self) -> Found | None:
+    def run(self) -> Found | NotFound:
         self.end = inf if self.time_limit is None else monotonic() + self.time_limit
         self.blocks = blocks = blocks_of(self.problem)
         devices = sorted(self.widths.devices, reverse=True)
         self.room = tuple(devices or [self.widths.most] * blocks.count)
         self.free = any(part == 0.0 for edge in blocks.edges for part in (edge.front, edge.behind))
         self.parts = max(blocks.components()) + 1
+        if self._lacks_room():
+            return NotFound(True, tuple(self.reasons))
         self.sweeps = [Sweep(blocks, order) for order in orders(blocks)]
         self.bound = self._first_bound()
         self._whole_parts()
@@ -114,6 +124,20 @@ class _Search:
     @property
     def _done(self) -> bool:
         return self.label is not None and self.score <= self.bound + _TOLERANCE
+
+    def _lacks_room(self) -> bool:
+        """Whether what stays together is wider than any fragment, or all qubits are more than those of the devices."""
+        crossing: list[int] = [0] * self.blocks.count
+        for along in self.blocks.wires:
+            for block in set(along):
+                crossing[block] += 1
+        if max(crossing) > self.widths.widest:
+            self.reasons.append(f"what cannot be cut takes {max(crossing)} qubits")
+        elif sum(self.widths.devices or self.room) < len(self.blocks.wires):
+            self.reasons.append(f"there are {len(self.blocks.wires)} qubits, more than those of all devices")
+        else:
+            return False
+        return True
 
     def _first_bound(self) -> float:
         """A bound from the number of fragments that the qubits need and the cuts that those need."""
@@ -188,7 +212,9 @@ class _Search:
         blocks, effort = self.blocks, self.effort
         kicks = max(3, effort.kicks * min(blocks.count, _LARGE) // blocks.count)
         room = self.room if self.widths.devices else self.room[: _most_fragments(blocks, self.widths.most)]
-        best = improve(blocks, room, kicks, self.seed)
+        best = improve(blocks, room, kicks, self.seed, end=self.end)
+        if monotonic() > self.end:
+            self.reasons.append("the time limit ended local search")
         if best.fits:
             self._offer(best.label, f"local search over {best.candidates} moves")
         elif not self.widths.devices:
@@ -209,19 +235,30 @@ class _Search:
         sweep = min(self.sweeps, key=lambda sweep: sweep.effort)
         floor = obstacles(sweep, self.widths.widest)
         for number, (rows, layer) in enumerate(self.effort.rounds):
-            if monotonic() > self.end:
-                self.reasons.append("the time limit ended the search for a proof")
+            if self._out_of_time():
                 return False
             numbers, beyond = self._numbers(floor[0], loose)
             rules = Rules(self.room[:numbers], closing, loose)
             if number and self.effort.suffixes and self.label is not None:
-                floor = suffix_costs(self.blocks, sweep, rules, self.label, self.effort.suffixes, rows // 10)[0]
+                floor = suffix_costs(self.blocks, sweep, rules, self.label, self.effort.suffixes, rows // 10, self.end)[
+                    0
+                ]
                 beyond = self._with(floor[0], numbers + 1, loose)
             proof = prove(self.blocks, sweep, rules, self.score, rows, layer, floor, self.end)
             self._take(proof, beyond, loose)
             if self._done or not proof.cut_short:
+                # Open fragments are never more than the blocks of a frontier and the next one.
+                told_apart = not closing or numbers > sweep.widest
+                self.impossible = self.label is None and told_apart
                 return True
+        self._out_of_time()
         return False
+
+    def _out_of_time(self) -> bool:
+        if monotonic() <= self.end:
+            return False
+        self.reasons.append("the time limit ended the search for a proof")
+        return True
 
     def _take(self, proof: Proof, beyond: float, loose: bool) -> None:
         if proof.label is not None:
@@ -254,9 +291,9 @@ class _Search:
         cheapest = fewest_cuts(self.blocks)[0]
         return max(float(cut[0]), float(cheapest[min(max(0, fewest - self.parts), len(cheapest) - 1)]))
 
-    def _found(self) -> Found | None:
+    def _found(self) -> Found | NotFound:
         if self.label is None:
-            return None
+            return NotFound(self.impossible, tuple(self.reasons))
         fragment_of = self.blocks.fragment_of(self.label)
         cost = cost_of(self.problem, fragment_of)
         devices: tuple[int, ...] = ()

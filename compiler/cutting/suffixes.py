@@ -17,11 +17,12 @@ from .lower_bounds import ALPHAS, Sweep, obstacles, weights
 
 
 def suffix_costs(
-    blocks: Blocks, sweep: Sweep, rules: Rules, known: Sequence[int], stops: int, rows: int
+    blocks: Blocks, sweep: Sweep, rules: Rules, known: Sequence[int], stops: int, rows: int, end: float
 ) -> tuple[np.ndarray, int]:
     """([step, alpha] what the blocks of this step and later cost at least, and the rows this took).
 
-    known: a choice that fits. stops: how many suffixes are solved. rows: budget of each.
+    known: a choice that fits. stops: how many suffixes are solved. rows: budget of each. end: a time by
+    `time.monotonic` from which on hardly any row is kept.
     """
     floor = obstacles(sweep, max(rules.room))
     steps = len(sweep.order)
@@ -38,7 +39,7 @@ def suffix_costs(
                 continue
             below = np.repeat(floor[t:, column : column + 1], len(ALPHAS), axis=1)
             found = prove(
-                part, Sweep(part, order), replace(rules, closing=True, loose=True), cost, rows, rows // 4, below
+                part, Sweep(part, order), replace(rules, closing=True, loose=True), cost, rows, rows // 4, below, end
             )
             looked += found.rows
             floor[: t + 1, column] = np.maximum(floor[: t + 1, column], found.bound)

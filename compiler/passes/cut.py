@@ -14,7 +14,7 @@ from ...ir.ops.quantum import Readout
 from ..cutting.cuttable import cuttable
 from ..cutting.expand import Expansion, expand
 from ..cutting.plan import Plan, Uncut, lacks, planned, without_cut
-from ..cutting.search import Widths
+from ..cutting.search import NotFound, Widths
 from .base import Context, Contract, Pass
 from .reuse_qubits import unusual
 from .rewrites import map_graphs
@@ -41,6 +41,8 @@ class Cut(Pass):
     """whether gates may be cut beside wires"""
     max_executions: int = 10_000
     """most measured circuits that one input sample may take"""
+    time_limit: float = 0.0
+    """seconds to search for each readout's cuts, results then depend on the machine; 0: as much as the effort says"""
 
     def run(self, module: Module, context: Context) -> Module:
         """Every readout of a circuit that is too wide, by the readouts of fragments. TargetError T0002 where no choice
@@ -115,9 +117,10 @@ class _Work:
             return [node]
         circuit = cuttable(circuit)
         gate_cuts = options.gate_cuts and not lacks(context.target, "measure") and _reads_bits(context)
-        plan = planned(node, circuit, self.widths, gate_cuts, context.effort, context.seed)
-        if plan is None:
-            raise self._too_narrow(node, circuit, gate_cuts)
+        seconds = options.time_limit or None
+        plan = planned(node, circuit, self.widths, gate_cuts, context.effort, context.seed, seconds)
+        if isinstance(plan, NotFound):
+            raise self._too_narrow(node, circuit, gate_cuts) if plan.impossible else self._ended(node, circuit, plan)
         executions = plan.found.cost.executions
         if executions <= options.max_executions:
             made = expand(node, self.grown(), plan.cutting, taken)
@@ -159,6 +162,18 @@ class _Work:
             f"{self.options.max_executions} are allowed",
             plan.circuit.place or node.location,
             help="allow wider fragments, or more with --max-executions",
+        )
+
+    def _ended(self, node: Node, circuit: Circuit, found: NotFound) -> TargetError:
+        sizes = self.widths.devices or (self.widths.most,)
+        return TargetError.of(
+            "T0002",
+            f"no cuts of circuit {circuit.name} with {circuit.num_qubits} qubits were found that leave fragments of at "
+            f"most {' and '.join(map(str, sizes))} qubits, and the search ended before it was sure that there are none:"
+            f" {found.reasons[-1]}",
+            circuit.place or node.location,
+            help="allow wider fragments, or search longer with --effort max"
+            + (" and a longer --time-limit, or none" if self.options.time_limit else ""),
         )
 
     def _too_narrow(self, node: Node, circuit: Circuit, gate_cuts: bool) -> TargetError:

@@ -52,6 +52,7 @@ def test_a_plan_may_be_too_expensive_to_run(model: str, capsys: pytest.CaptureFi
         ([], "give --max-qubits N, or --devices"),
         (["--devices", "2,x"], "it takes the qubits of every device"),
         (["--devices", "2,2"], "no cuts that leave fragments"),
+        (["--max-qubits", "4", "--time-limit", "0"], "is not in the range x>0"),
         (["--max-qubits", "3", "--target", "nowhere"], "unknown target 'nowhere'"),
     ],
 )
@@ -60,3 +61,10 @@ def test_what_there_is_to_say(model: str, arguments: list[str], said: str, capsy
     shown = capsys.readouterr()
     assert said in shown.out + shown.err
     assert code == (0 if "wider" in said else 3 if "leave" in said else 2)
+
+
+def test_a_time_limit_is_among_the_reasons(model: str, capsys: pytest.CaptureFixture[str]):
+    assert run(["cut", "plan", model, "--max-qubits", "4", "--no-reuse", "--time-limit", "1e-9"]) == 0
+    shown = capsys.readouterr().out
+    assert "the time limit ended local search" in shown
+    assert "at least a score of" in shown

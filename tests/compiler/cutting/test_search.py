@@ -8,7 +8,7 @@ from math import inf
 
 import pytest
 from qsc.compiler.cutting.problem import Cost, GateCut, Joint, Problem, WireCut, cost_of
-from qsc.compiler.cutting.search import Found, Widths, find
+from qsc.compiler.cutting.search import Found, NotFound, Widths, find
 
 WIRE, GATE = WireCut(3, 4, 4.0), GateCut((5, 5), 3.0)
 WIRE_CUTS = (WIRE, WireCut(2, 3, 3.0), WireCut(1, 2, 1.0), WireCut(1, 1, 1.0), None)
@@ -111,9 +111,10 @@ def check(problem: Problem, widths: Widths, found: Found) -> None:
 
 def agrees(problem: Problem, widths: Widths) -> None:
     expected, found = least(problem, widths), find(problem, widths)
-    if expected is None or found is None:
+    if expected is None or isinstance(found, NotFound):
         assert expected is None
-        assert found is None
+        assert isinstance(found, NotFound)
+        assert found.impossible
         return
     check(problem, widths, found)
     assert found.cost.score == pytest.approx(expected, abs=1e-6)
@@ -139,7 +140,7 @@ def test_random_circuits(seed: int, effort: str) -> None:
     problem = problem_of(pairs(qubits, 2 * qubits + seed % 7, seed))
     for widths in (Widths(most=qubits // 2 + 1), Widths(devices=(qubits - 2, 3, qubits // 2))):
         found = find(problem, widths, effort)
-        assert found is not None
+        assert isinstance(found, Found)
         check(problem, widths, found)
         assert found.proven or effort == "fast"
         assert found == find(problem, widths, effort)
@@ -149,15 +150,15 @@ def test_random_circuits(seed: int, effort: str) -> None:
 def test_fast_is_never_below_the_bound(seed: int) -> None:
     problem = problem_of(pairs(8, 20, seed))
     fast, proven = find(problem, Widths(most=5), "fast", seed), find(problem, Widths(most=5))
-    assert fast is not None
-    assert proven is not None
+    assert isinstance(fast, Found)
+    assert isinstance(proven, Found)
     assert proven.proven
     assert fast.bound - 1e-9 <= proven.cost.score <= fast.cost.score + 1e-9
 
 
 def test_a_chain_of_layers_is_cut_in_the_middle() -> None:
     found = find(problem_of(chain(24, 4)), Widths(most=12))
-    assert found is not None
+    assert isinstance(found, Found)
     assert found.proven
     assert found.cost == Cost(2 * 5**4, 3.0**4, (12, 12))
 
@@ -165,7 +166,7 @@ def test_a_chain_of_layers_is_cut_in_the_middle() -> None:
 def test_nothing_is_cut_where_all_fits() -> None:
     problem = problem_of([(0, 1), (2, 3), (4, 5), (0, 1)])
     found = find(problem, Widths(most=4))
-    assert found is not None
+    assert isinstance(found, Found)
     assert found.proven
     assert found.cost.gamma == 1.0
     assert sorted(found.cost.widths) == [2, 4]
@@ -173,15 +174,21 @@ def test_nothing_is_cut_where_all_fits() -> None:
 
 def test_nothing_fits() -> None:
     whole = Problem(((0,), (1,), (2,)), (None,) * 3, (Joint((0, 1, 2)),))
-    assert find(whole, Widths(most=2)) is None
-    assert find(whole, Widths(devices=(2, 2, 2))) is None
-    assert find(problem_of([(0, 1)]), Widths(devices=(1,))) is None
+    for problem, widths in (
+        (whole, Widths(most=2)),
+        (whole, Widths(devices=(2, 2, 2))),
+        (problem_of([(0, 1)]), Widths(devices=(1,))),
+    ):
+        found = find(problem, widths)
+        assert isinstance(found, NotFound)
+        assert found.impossible
+        assert found.reasons
 
 
 def test_a_large_chain_has_a_bound() -> None:
     problem = problem_of(chain(200, 2))
     found = find(problem, Widths(most=50), "fast")
-    assert found is not None
+    assert isinstance(found, Found)
     check(problem, Widths(most=50), found)
     assert found.cost.gamma == 3.0**6
     assert found.bound > 6 * 2.197
@@ -190,7 +197,18 @@ def test_a_large_chain_has_a_bound() -> None:
 def test_no_time_leaves_a_choice_and_a_bound() -> None:
     problem = problem_of(pairs(8, 40, 1))
     found = find(problem, Widths(most=5), time_limit=0.0)
-    assert found is not None
+    assert isinstance(found, Found)
     check(problem, Widths(most=5), found)
     assert not found.proven
     assert "the time limit ended the search for a proof" in found.reasons
+
+
+def test_no_time_is_no_proof_that_nothing_fits() -> None:
+    problem = Problem(((0, 2, 4), (1, 3, 5)), (None, None, None, None, WIRE, WIRE), (Joint((0, 1), GATE),))
+    for seconds in (None, 0.0):
+        found = find(problem, Widths(devices=(1, 1)), time_limit=seconds)
+        assert isinstance(found, Found)
+    hard = [seed for seed in range(200) if isinstance(find(generated(seed), Widths(devices=(2, 1, 1))), NotFound)]
+    ended = [find(generated(seed), Widths(devices=(2, 1, 1)), time_limit=0.0) for seed in range(200)]
+    for seed, found in enumerate(ended):
+        assert isinstance(found, Found) or not found.impossible or seed in hard
