@@ -2,7 +2,7 @@
 
     qsc compile examples/24-distributed-qcnn/model.py --target fake_torino -o build/distributed
     qsc compile examples/24-distributed-qcnn/model.py --entry entangling --target fake_torino -o build/entangling
-    qsc compile examples/24-distributed-qcnn/model.py --entry tumours --input-shape 8 --target line:8 --effort fast
+    qsc compile examples/24-distributed-qcnn/model.py --entry tumours --input-shape 8 --target line:8
 
 Y. Li et al., A Distributed Hybrid Quantum Convolutional Neural Network for Medical Image Classification,
 arXiv:2501.06225: MobileNetV2 features, eight values, a QCNN of eight qubits that runs as four and five, a classifier.

@@ -132,7 +132,7 @@ def test_which_qubit_controls_crz_is_only_another_name_for_its_angles(load_examp
 def test_tumours_through_the_circuit_alone(name: str, load_example):
     module = load_example(FOLDER)
     _, _, samples, labels = module.tumour_data()
-    bundle = qsc.compile(module.trained(name), target="line:8", example_input=samples[:4], effort="fast")
+    bundle = qsc.compile(module.trained(name), target="line:8", example_input=samples[:4])
     with torch.no_grad():
         wanted = module.trained(name).double()(samples.double()).numpy()
     given = bundle.run(samples)
