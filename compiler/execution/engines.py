@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ... import __version__
@@ -270,6 +271,10 @@ def _remote(scheduler: Any) -> Iterator[tuple[Client, str]]:
         yield scheduler, "the cluster"
         return
     where = str(scheduler)
+    if where.endswith(".json") and not Path(where).is_file():
+        raise MissingError.of(
+            "E0004", f"there is no scheduler file {where}", help="the scheduler writes it as it starts"
+        )
     try:
         given: dict[str, Any] = {"scheduler_file": where} if where.endswith(".json") else {"address": where}
         client = Client(**given, timeout=CONNECT_SECONDS)
