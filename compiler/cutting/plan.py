@@ -8,8 +8,9 @@ from typing import Any
 
 from ...ir import Circuit, Node
 from ...ir.target import Target
+from ..passes.base import Context
 from ..passes.measure_controls import fed_forward
-from ..passes.reuse_qubits import letters_of, read_letters, reused, unreadable
+from ..passes.reuse_qubits import letters_of, read_letters, reads_bits, reused, unreadable
 from .fragments import Bond, Cutting, cut
 from .search import Found, NotFound, Widths, find
 from .wires import wires_of
@@ -110,9 +111,10 @@ class Uncut:
     feed_forward: bool
 
 
-def without_cut(node: Node, circuit: Circuit, target: Target | None, effort: str, seed: int) -> list[Uncut]:
+def without_cut(node: Node, circuit: Circuit, context: Context) -> list[Uncut]:
     """What qubit reuse makes of a circuit on this target, without feed-forward and with it."""
-    if lacks(target, "measure", "reset") or unreadable((node,)):
+    target, effort, seed = context.target, context.effort, context.seed
+    if lacks(target, "measure", "reset") or unreadable((node,)) or not reads_bits(context):
         return []
     found: list[Uncut] = []
     plain = reused(circuit, letters_of((node,)), effort, seed)

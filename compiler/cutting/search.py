@@ -38,7 +38,7 @@ class _Effort:
 _EFFORTS = {
     "fast": _Effort(20, ((20_000, 300),), 300, 0),
     "default": _Effort(60, ((40_000, 600), (250_000, 8_000)), 600, 8),
-    "max": _Effort(600, ((40_000, 600), (500_000, 20_000), (20_000_000, 400_000)), 2_000, 16),
+    "max": _Effort(600, ((40_000, 600), (500_000, 20_000), (5_000_000, 100_000)), 2_000, 16),
 }
 
 
@@ -266,6 +266,8 @@ class _Search:
         bound = min(proof.bound, beyond) if proof.bound < inf or self.label is not None else inf
         left = "some left out for the budget" if proof.cut_short else "none left out that could be better"
         text = f"{proof.rows} rows of choices for first blocks, {left}: a score of at least {bound:.4f}"
+        if not proof.cut_short and beyond < min(proof.bound, self.score):
+            text += ", which is all that is known of more fragments than were told apart"
         if loose and bound > self.bound:
             text += ", where fragments without a load are not counted"
         self.reasons.append(text)

@@ -8,7 +8,7 @@ import pickle
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -112,7 +112,12 @@ class Cluster:
 
     def share(self, value: Any) -> Shared:
         # A task and not scattered data, which would be lost with the worker that holds it.
-        return Shared(self._call("shared", _same, (value,), ()))
+        future = self._call("shared", _same, (value,), ())
+        if self._client.scheduler_info(n_workers=-1)["workers"]:
+            # The scheduler prefers workers that hold what a task needs: all should. Others get it when they need it.
+            with suppress(KeyError, OSError):
+                self._client.replicate([future])
+        return Shared(future)
 
     def submit(
         self,

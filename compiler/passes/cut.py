@@ -7,16 +7,14 @@ from typing import ClassVar
 
 import numpy as np
 
-from ...ir import Circuit, Graph, InputError, Module, Node, TargetError, Value
-from ...ir.circuit import CircuitEditor
-from ...ir.ops import BitProbabilities
+from ...ir import Circuit, Graph, InputError, Module, Node, TargetError
 from ...ir.ops.quantum import Readout
 from ..cutting.cuttable import cuttable
 from ..cutting.expand import Expansion, expand
 from ..cutting.plan import Plan, Uncut, lacks, planned, without_cut
 from ..cutting.search import NotFound, Widths
 from .base import Context, Contract, Pass
-from .reuse_qubits import unusual
+from .reuse_qubits import reads_bits, unusual
 from .rewrites import map_graphs
 
 
@@ -110,13 +108,13 @@ class _Work:
         if unusual((node,)):
             context.remark(options, f"circuit {circuit.name}: not cut, {unusual((node,))} reads it", circuit.place)
             return [node]
-        ways = without_cut(node, circuit, context.target, context.effort, context.seed)
+        ways = without_cut(node, circuit, context)
         fits = [way for way in ways if way.qubits <= self.widths.widest]
         if options.reuse and not options.devices and any(not way.feed_forward for way in fits):
             context.remark(options, self._uncut(circuit, fits), circuit.place)
             return [node]
         circuit = cuttable(circuit)
-        gate_cuts = options.gate_cuts and not lacks(context.target, "measure") and _reads_bits(context)
+        gate_cuts = options.gate_cuts and not lacks(context.target, "measure") and reads_bits(context)
         seconds = options.time_limit or None
         plan = planned(node, circuit, self.widths, gate_cuts, context.effort, context.seed, seconds)
         if isinstance(plan, NotFound):
@@ -188,18 +186,6 @@ class _Work:
             + (", and what writes or reads one classical bit stays together" if circuit.num_clbits else "")
             + ("" if gate_cuts else "; gates are not cut here, since that takes a measurement inside a circuit"),
         )
-
-
-def _reads_bits(context: Context) -> bool:
-    """Whether the target's backend runs circuits that measure inside, as cut gates need it."""
-    if context.supports is None:
-        return True
-    editor = CircuitEditor("measured", 1, 1)
-    editor.add("measure", (0,), clbits=(0,))
-    op = BitProbabilities("measured", (0,))
-    module = Module("measured", circuits={"measured": editor.circuit()})
-    results = tuple(Value("p", t) for t in op.result_types((), module))
-    return context.supports(Node(op, (), results), module) is None
 
 
 def _cheaper(way: Uncut) -> str:

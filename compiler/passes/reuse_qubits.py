@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
-from ...ir import Circuit, Module, Node, PauliSum
-from ...ir.circuit import GateRow
+from ...ir import Circuit, Module, Node, PauliSum, Value
+from ...ir.circuit import CircuitEditor, GateRow
 from ...ir.gates import OPCODES
 from ...ir.graph import map_nodes
 from ...ir.ops import (
@@ -91,7 +91,21 @@ def _lacking(context: Context) -> str:
     if context.target is None:
         return ""
     lacking = [name for name in ("measure", "reset") if name not in context.target.native_ops]
-    return f"{context.target.name} has no {' and no '.join(lacking)}" if lacking else ""
+    if lacking:
+        return f"{context.target.name} has no {' and no '.join(lacking)}"
+    return "" if reads_bits(context) else f"{context.target.name} reads no bits that are measured inside a circuit"
+
+
+def reads_bits(context: Context) -> bool:
+    """Whether the target's backend runs circuits that measure inside."""
+    if context.supports is None:
+        return True
+    editor = CircuitEditor("measured", 1, 1)
+    editor.add("measure", (0,), clbits=(0,))
+    op = BitProbabilities("measured", (0,))
+    module = Module("measured", circuits={"measured": editor.circuit()})
+    results = tuple(Value("p", t) for t in op.result_types((), module))
+    return context.supports(Node(op, (), results), module) is None
 
 
 def unusual(nodes: Iterable[Node]) -> str:

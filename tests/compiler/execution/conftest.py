@@ -34,7 +34,9 @@ def cluster() -> Iterator[Any]:
     """Two workers of this machine, each a process that may die."""
     distributed = pytest.importorskip("distributed")
     with (
-        distributed.LocalCluster(2, threads_per_worker=1, silence_logs=50, dashboard_address="127.0.0.1:0") as made,
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, silence_logs=50, dashboard_address="127.0.0.1:0"
+        ) as made,
         distributed.Client(made) as client,
     ):
         yield client

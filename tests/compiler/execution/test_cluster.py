@@ -43,9 +43,21 @@ def test_workers_change_no_bit(cut_bundle, samples, cluster, shots: int | None):
         assert_same(all_of(cut_bundle, samples, shots=shots, seed=3, workers=1), plain)
 
 
+def test_all_workers_work(noisy, cluster):
+    from distributed import get_task_stream
+
+    bundle, x = noisy
+    with get_task_stream(cluster) as stream:
+        bundle.run(x, noise=True, shots=200, scheduler=cluster)
+    tasks = [row["worker"] for row in stream.data if "rows" in str(row["key"])]
+    assert len(tasks) == 7
+    assert min(tasks.count(worker) for worker in set(tasks)) >= 2, "and not the one alone that holds the bundle"
+    assert len(set(tasks)) == 2
+
+
 def test_an_address_is_enough(cut_bundle, samples):
     distributed = pytest.importorskip("distributed")
-    with distributed.LocalCluster(1, silence_logs=50, dashboard_address="127.0.0.1:0") as made:
+    with distributed.LocalCluster(n_workers=1, silence_logs=50, dashboard_address="127.0.0.1:0") as made:
         found = all_of(cut_bundle, samples, scheduler=made.scheduler_address)
     assert_same(found, all_of(cut_bundle, samples))
 

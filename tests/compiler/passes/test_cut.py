@@ -217,3 +217,13 @@ def test_a_network_is_trained_through_the_cut():
         assert found is not None
         assert wanted is not None
         assert torch.allclose(found, wanted, atol=1e-10), name
+
+
+def test_a_target_that_can_not_read_bits_gets_a_cut():
+    """pytket's devices run no circuit that measures inside here, so that reuse would leave all to the host."""
+    bundle = qsc.compile(
+        staircase(between=True), target="tket:line:8", readout="Z7, Z6", max_qubits=5, effort="fast", verify=False
+    )
+    assert bundle.manifest["cuts"]
+    assert bundle.costs["qubits"] <= 5
+    assert len(bundle.launches()) > 1
