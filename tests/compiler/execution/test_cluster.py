@@ -47,7 +47,8 @@ def test_all_workers_work(noisy, cluster):
     from distributed import get_task_stream
 
     bundle, x = noisy
-    with get_task_stream(cluster) as stream:
+    listening: Any = get_task_stream(cluster)
+    with listening as stream:
         bundle.run(x, noise=True, shots=200, scheduler=cluster)
     tasks = [row["worker"] for row in stream.data if "rows" in str(row["key"])]
     assert len(tasks) == 7
