@@ -2,7 +2,7 @@
 
     python benchmarks/quantum/cut_search.py [--peer] [effort]
 
-Layers of CX gates on chains, rings and random pairs, and random circuits on 4 to 12 qubits; a wire may be cut anywhere
+Layers of CX gates on chains, rings, grids, graphs and random pairs, and random circuits on 4 to 12 qubits; a wire may be cut anywhere
 (3 bases, 4 states, gamma 4), and every gate (5 operations at each end, gamma 3). A score is log(executions * gamma^2).
 --peer: the same circuits by `find_cuts` of qiskit-addon-cutting, in a process of its own with 300 seconds each, where
 that is installed; its score counts the same cuts by the same prices only in gamma, so gamma^2 is compared.
@@ -58,6 +58,20 @@ def random_pairs(qubits: int, layers: int) -> Gates:
     return [(order[q], order[q + 1]) for order in orders for q in range(0, qubits - 1, 2)]
 
 
+def grid(rows: int, columns: int, layers: int) -> Gates:
+    """Neighbours on a grid, along rows and then along columns."""
+    along = [(r * columns + c, r * columns + c + 1) for r in range(rows) for c in range(columns - 1)]
+    down = [(r * columns + c, (r + 1) * columns + c) for r in range(rows - 1) for c in range(columns)]
+    return [pair for _ in range(layers) for pair in (*along, *down)]
+
+
+def three_each(qubits: int, layers: int) -> Gates:
+    """The edges of a random graph in which every qubit has three neighbours."""
+    import networkx as nx
+
+    return [(a, b) for _ in range(layers) for a, b in nx.random_regular_graph(3, qubits, seed=qubits).edges]
+
+
 def small(seed: int) -> tuple[str, Gates, int]:
     """(name, gates, width) of a random circuit on 4 to 12 qubits."""
     rng = random.Random(seed)
@@ -75,6 +89,8 @@ CASES: list[tuple[str, Gates, int]] = [
     ("ring 24 x 2", ring(24, 2), 12),
     ("chain 200 x 6", chain(200, 6), 50),
     ("ring 200 x 6", ring(200, 6), 50),
+    ("grid 10 20 x 6", grid(10, 20, 6), 50),
+    ("three neighbours 200 x 6", three_each(200, 6), 50),
     ("random pairs 200 x 6", random_pairs(200, 6), 50),
     *(small(seed) for seed in range(12)),
 ]

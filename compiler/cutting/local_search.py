@@ -1,9 +1,10 @@
 """Cuts by local search: partitions of whole qubits first, refined by moving stretches of wires between fragments.
 
 The first partitions cut orders of the qubits into runs: the given order, reverse Cuthill-McKee, and orders that grow
-around a qubit. A refinement moves single gate ends, stretches of a wire and what depends on a gate to a
-fragment next to it, as long as the score falls (Fiduccia and Mattheyses, DAC 1982, with the score in the place of the
-number of cut edges); then it is kicked and refined again, and the best is kept.
+around a qubit; where there are many qubits, multilevel partitions of their graph are among them. A refinement moves
+single gate ends, stretches of a wire and what depends on a gate to a fragment next to it, as long as the score falls
+(Fiduccia and Mattheyses, DAC 1982, with the score in the place of the number of cut edges); then it is kicked and
+refined again, and the best is kept.
 """
 
 from __future__ import annotations
@@ -17,12 +18,17 @@ from time import monotonic
 import numpy as np
 
 from .blocks import Blocks
+from .multilevel import Level, partitions, rank
 
 _TOO_WIDE = 5.0
 """What a qubit too many adds to the score while searching."""
 _NEVER = 1e6
 """What it adds where a choice has to fit at last."""
 _LEAST_GAIN = 1e-9
+_MANY = 24
+"""Qubits from which multilevel partitions are tried."""
+_TRIES = 8
+"""How many of them for every number of fragments."""
 
 
 @dataclass(frozen=True)
@@ -105,16 +111,14 @@ def improve(
     room: Sequence[int],
     kicks: int,
     seed: int,
-    starts: Sequence[Sequence[int]] = (),
     end: float = inf,
 ) -> Best:
-    """The best choice that local search finds. room: most qubits of every fragment there may be. starts: choices to
-    refine beside the partitions of whole qubits. kicks: how often each of the best is kicked.
-    end: a time by `time.monotonic` at which the best so far is taken."""
+    """The best choice that local search finds. room: most qubits of every fragment there may be. kicks: how often each
+    of the best is kicked. end: a time by `time.monotonic` at which the best so far is taken."""
     rng = Random(seed)
     found: list[tuple[bool, float, tuple[int, ...]]] = []
     search = _Search(blocks, rng, end)
-    for label in dict.fromkeys((*map(tuple, starts), *_first_choices(blocks, room))):
+    for label in dict.fromkeys((*_first_choices(blocks, room), *_by_levels(blocks, room, seed))):
         for penalty in (_TOO_WIDE, _NEVER):
             # Whether to walk through choices that do not fit: what is best differs.
             state = State(blocks, room, label)
@@ -245,14 +249,11 @@ class _Search:
 
 def _first_choices(blocks: Blocks, room: Sequence[int]) -> Iterator[tuple[int, ...]]:
     """Whole qubits in runs of several orders, as equal as the fragments' room allows and as full as it allows."""
-    qubits = len(blocks.wires)
-    # A block that several qubits run through goes with the first of them.
-    home = {block: wire for wire, along in reversed(list(enumerate(blocks.wires))) for block in along}
-    largest = sorted(range(len(room)), key=lambda k: -room[k])
+    qubits, home = len(blocks.wires), _homes(blocks)
+    largest, counts = _counts(blocks, room)
     for order in _orders(blocks):
         place = {qubit: k for k, qubit in enumerate(order)}
-        fewest = next((n for n in range(1, len(room) + 1) if sum(room[k] for k in largest[:n]) >= qubits), len(room))
-        for count in range(fewest, min(fewest + 2, len(room)) + 1):
+        for count in counts:
             total = sum(room[k] for k in largest[:count])
             for scale in (qubits / total if total else 1.0, 1.0):
                 label_at: list[int] = []
@@ -260,6 +261,34 @@ def _first_choices(blocks: Blocks, room: Sequence[int]) -> Iterator[tuple[int, .
                     label_at += [k] * ceil(room[k] * scale)
                 label_at += [largest[count - 1]] * (qubits - len(label_at))
                 yield tuple(label_at[place[home[block]]] for block in range(blocks.count))
+
+
+def _by_levels(blocks: Blocks, room: Sequence[int], seed: int) -> Iterator[tuple[int, ...]]:
+    """Whole qubits in multilevel partitions, the one with the least cut for every number of fragments."""
+    if len(blocks.wires) < _MANY:
+        return
+    weight, home, rng = _ties(blocks), _homes(blocks), Random(seed)
+    largest, counts = _counts(blocks, room)
+    for count in counts:
+        own = largest[:count]
+        level = Level(weight, np.ones(len(weight), int))
+        limits = [room[k] for k in own]
+        found = partitions(weight, limits, _TRIES, rng)
+        part = min(found, key=lambda part: rank(level, limits, np.asarray(part)))
+        yield tuple(own[part[home[block]]] for block in range(blocks.count))
+
+
+def _homes(blocks: Blocks) -> dict[int, int]:
+    """Block -> its qubit; one that several qubits run through goes with the first of them."""
+    return {block: wire for wire, along in reversed(list(enumerate(blocks.wires))) for block in along}
+
+
+def _counts(blocks: Blocks, room: Sequence[int]) -> tuple[list[int], range]:
+    """Fragments by falling room, and how many of them to try: the fewest that hold all qubits, and a few more."""
+    largest = sorted(range(len(room)), key=lambda k: -room[k])
+    wanted = len(blocks.wires)
+    fewest = next((n for n in range(1, len(room) + 1) if sum(room[k] for k in largest[:n]) >= wanted), len(room))
+    return largest, range(fewest, min(fewest + 2, len(room)) + 1)
 
 
 def _orders(blocks: Blocks) -> Iterator[list[int]]:
@@ -270,6 +299,16 @@ def _orders(blocks: Blocks) -> Iterator[list[int]]:
     yield list(range(qubits))
     if qubits < 3:
         return
+    weight = _ties(blocks)
+    cuthill = reverse_cuthill_mckee(csr_array(weight), symmetric_mode=True).tolist()
+    yield cuthill
+    yield _grown(weight, cuthill[0])
+    yield _grown(weight, 0)
+
+
+def _ties(blocks: Blocks) -> np.ndarray:
+    """What cuts between the blocks of two qubits would cost: (qubits, qubits), 0 on the diagonal."""
+    qubits = len(blocks.wires)
     weight = np.zeros((qubits, qubits))
     home = [set[int]() for _ in range(blocks.count)]
     for wire, along in enumerate(blocks.wires):
@@ -281,10 +320,7 @@ def _orders(blocks: Blocks) -> Iterator[list[int]]:
                 weight[a, b] += 1.0 + edge.overhead
     weight += weight.T
     np.fill_diagonal(weight, 0.0)
-    cuthill = reverse_cuthill_mckee(csr_array(weight), symmetric_mode=True).tolist()
-    yield cuthill
-    yield _grown(weight, cuthill[0])
-    yield _grown(weight, 0)
+    return weight
 
 
 def _grown(weight: np.ndarray, first: int) -> list[int]:
