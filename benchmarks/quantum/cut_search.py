@@ -2,8 +2,8 @@
 
     python benchmarks/quantum/cut_search.py [--peer] [effort]
 
-Layers of CX gates on chains, rings, grids, graphs and random pairs, and random circuits on 4 to 12 qubits; a wire may be
-cut anywhere (3 bases, 4 states, gamma 4), and every gate (5 operations at each end, gamma 3). A score is
+Layers of CX gates on chains, rings, grids, graphs and random pairs, and random circuits on 4 to 12 qubits; a wire may
+be cut anywhere (3 bases, 4 states, gamma 4), and every gate (5 operations at each end, gamma 3). A score is
 log(executions * gamma^2).
 --peer: the same circuits by `find_cuts` of qiskit-addon-cutting, in a process of its own with 300 seconds each, where
 that is installed; its score counts the same cuts by the same prices only in gamma, so gamma^2 is compared.
