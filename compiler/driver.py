@@ -6,7 +6,6 @@ import hashlib
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from importlib import metadata
 from numbers import Integral
 from pathlib import Path
 from typing import Any
@@ -27,7 +26,7 @@ from ..ir.target import Target
 from ..ir.types import DYNAMIC
 from . import contracts, pipelines, registry, storage
 from .bundle import GOLDEN, PROGRAM, SOURCE, WEIGHTS, Bundle
-from .environment import naming_extras
+from .environment import naming_extras, tool_versions
 from .inputs import as_array, check_arrays, read_arrays
 from .manager import InternalError, Stage, Watch, run_passes
 from .passes.base import EFFORTS, Context, Contract, Pass, Remark
@@ -39,8 +38,6 @@ GOLDEN_SAMPLES = 16
 
 TRUTH_TABLE_BITS = 10
 """Logic with at most this many input bits is checked on its whole truth table."""
-
-TOOLS = ("numpy", "torch", "qiskit", "qiskit-aer", "qiskit-ibm-runtime", "nir", "snntorch")
 
 
 @dataclass(frozen=True)
@@ -403,17 +400,6 @@ def _describe_source(source: Any, module: Module) -> dict[str, str]:
         path = Path(source)
         return {"name": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
     return {"name": module.name, "sha256": ""}
-
-
-def tool_versions() -> dict[str, str]:
-    """Versions of the libraries that a bundle may depend on, those that are installed."""
-    found: dict[str, str] = {}
-    for name in TOOLS:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
 
 
 LARGEST = ("qubits", "depth", "two_qubit_depth", "time_steps", "latency_s", "period_s", "weight_bits")

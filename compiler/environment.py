@@ -1,11 +1,14 @@
-"""What the environment may lack, said in one line."""
+"""What the environment holds, and what it may lack, said in one line."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import metadata
 
 from ..bridges.extras import EXTRA_OF, missing
+
+TOOLS = ("numpy", "torch", "qiskit", "qiskit-aer", "qiskit-ibm-runtime", "nir", "snntorch")
 
 
 @contextmanager
@@ -18,3 +21,14 @@ def naming_extras() -> Iterator[None]:
         if package not in EXTRA_OF:
             raise
         raise missing(package) from None
+
+
+def tool_versions() -> dict[str, str]:
+    """Versions of the libraries that a bundle may depend on, those that are installed."""
+    found: dict[str, str] = {}
+    for name in TOOLS:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found

@@ -21,7 +21,7 @@ def command(as_json: bool) -> None:
     import shutil
 
     from ... import __version__
-    from ..driver import tool_versions
+    from ..environment import tool_versions
 
     facts = {"qsc": __version__, "python": platform.python_version(), **tool_versions()}
     facts["iverilog"] = "found" if shutil.which("iverilog") else "not found"

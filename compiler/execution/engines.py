@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ... import __version__
 from ...bridges.extras import need
 from ...ir import Diagnostic, InputError, MissingError, QscError
+from ..environment import tool_versions
 from ..manager import InternalError
 
 if TYPE_CHECKING:
@@ -310,6 +311,4 @@ def _check_versions(client: Client, where: str) -> None:
 
 
 def _versions() -> dict[str, str]:
-    from ..driver import tool_versions
-
     return {"qsc": __version__, **tool_versions()}
