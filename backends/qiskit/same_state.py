@@ -12,8 +12,8 @@ from qiskit.quantum_info import Statevector
 from ...bridges.qiskit_reading import final_permutation
 from .census import SILENT, census
 
-MOST_QUBITS = 16
-"""Wider circuits are not compared."""
+MOST_QUBITS = 14
+"""Wider circuits are not compared: 450 gates on 14 qubits take 0.05 s, on 16 0.4 s."""
 
 TOLERANCE = 1e-10
 """Of an amplitude."""
