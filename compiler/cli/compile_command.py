@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -230,6 +231,11 @@ def _many(
     if alone:
         raise click.UsageError(f"{alone[0]} is for one model at a time")
     arguments = [word for p in given for word in _words(p, context.params[p.name or ""])]
+    known = [name for p in context.command.get_params(context) for name in p.opts if p.name not in _OWN]
+    for sweep in sweeps:
+        name = f"--{sweep.partition('=')[0].removeprefix('--')}"
+        if name not in known:
+            raise click.NoSuchOption(name, possibilities=get_close_matches(name, known), ctx=context)
     jobs = jobs_of(models, sweeps, arguments, output or Path("build"))
     with Progress(quiet or as_json) as step:
         outcomes = compile_all(jobs, *where, step)

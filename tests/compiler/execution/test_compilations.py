@@ -66,6 +66,8 @@ def test_uses_that_make_no_sense(models: Path, capsys):
         (["a.qsc", "sub/a.qsc"], 2, "two of the models would be written to build/a"),
         (["a.qsc", "--sweep", "seed"], 2, "cannot sweep 'seed'"),
         (["a.qsc", "--sweep", "seed=1,,2"], 2, "cannot sweep 'seed=1,,2'"),
+        (["a.qsc", "--sweep", "max-qubit=2,3"], 2, "'--max-qubits'"),
+        (["a.qsc", "--sweep", "output=a,b"], 2, "No such option '--output'"),
         (["a.qsc", "b.qsc", "--print-after-all"], 2, "--print-after-all is for one model at a time"),
         (["a.qsc", "b.qsc", "--workers", "1", "--scheduler", "tcp://x:1"], 2, "exclude each other"),
         ([], 2, "Missing argument"),
