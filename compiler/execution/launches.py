@@ -46,11 +46,12 @@ class Launches:
         self._bundle, self._options, self._conditions, self._shared = bundle, options, conditions, shared
         self._calls: Counter[str] = Counter()
         self._made: list[_Call] = []
-        self._sent, self._arrived, self._spoke = 0, 0, time.monotonic()
+        self._wanted, self._arrived, self._spoke = 0, 0, time.monotonic()
 
     def __call__(self, op: Launch, operands: list[np.ndarray]) -> Callable[[], Sequence[np.ndarray]]:
         tasks = split(op, operands, self._options, self._calls[op.artifact])
         self._calls[op.artifact] += 1
+        self._wanted += len(tasks)
         call = _Call(op, tasks, [self._submit(task) for task in tasks], self._conditions.said)
         self._made.append(call)
         return lambda: call.answer().results
@@ -60,8 +61,8 @@ class Launches:
         key = task.key(self._bundle.digest) if journal is not None else b""
         known = journal.get(key) if journal is not None else None
         if known is not None:
+            self._arrived += 1
             return known
-        self._sent += 1
         return self._conditions.engine.submit(
             str(task), run_task, task, shared=self._shared, done=lambda answer: self._keep(key, answer)
         )
@@ -74,7 +75,7 @@ class Launches:
         said, now = self._conditions.said, time.monotonic()
         if said is not None and now - self._spoke > SILENCE_SECONDS:
             self._spoke = now
-            said(f"{self._arrived} of {self._sent} tasks")
+            said(f"{self._arrived} of {self._wanted} tasks")
 
     def finish(self) -> tuple[Measurements, dict[str, float]]:
         """What all launches gave, in the order in which they were called, and the sums of their counts."""
