@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from .. import ops
-from ..ops.spiking import Neuron
+from ..ops.spiking import SteppedNeuron
 from .walk import Environment, meaning
 
 
@@ -62,7 +62,7 @@ def _synaptic(op: ops.Synaptic, args: Sequence[Tensor], env: Environment) -> tup
     return spike.to(env.dtype("spike")), i, _reset_at_once(op, v, spike, reset, threshold)
 
 
-def _reset_at_once(op: Neuron, v: Tensor, spike: Tensor, reset: Tensor, threshold: Tensor) -> Tensor:
+def _reset_at_once(op: SteppedNeuron, v: Tensor, spike: Tensor, reset: Tensor, threshold: Tensor) -> Tensor:
     """The reset of a neuron that is not delayed: what the delayed reset has taken off already is not taken twice."""
     if op.delayed or op.reset == "none":
         return v

@@ -16,6 +16,7 @@ from .layers import (
 )
 from .logic import Logic
 from .mitigation import Extrapolate, MitigatedExpectation
+from .neurons import CubaIntegrate, CubaLif, DelayedLinear, Fire, Integrate, Lif, Push, Tap
 from .outcomes import LinearBits, Parities, PermuteOutcomes
 from .quantum import (
     BitExpectation,
@@ -87,20 +88,26 @@ __all__ = [
     "Contract",
     "Conv",
     "Cos",
+    "CubaIntegrate",
+    "CubaLif",
+    "DelayedLinear",
     "Dequantize",
     "Div",
     "Exp",
     "Expand",
     "Expectation",
     "Extrapolate",
+    "Fire",
     "GateAngles",
     "Gelu",
     "HermitianEvolution",
+    "Integrate",
     "LateAngles",
     "Launch",
     "LayerNorm",
     "Leaky",
     "LeakyRelu",
+    "Lif",
     "Linear",
     "LinearBits",
     "Log",
@@ -116,6 +123,7 @@ __all__ = [
     "PermuteOutcomes",
     "Pow",
     "Probabilities",
+    "Push",
     "Readout",
     "Relu",
     "RepeatRows",
@@ -136,6 +144,7 @@ __all__ = [
     "Synaptic",
     "Take",
     "Tanh",
+    "Tap",
     "TileRows",
     "Unary",
     "UnitaryAngles",

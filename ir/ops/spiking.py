@@ -27,28 +27,37 @@ RESETS = ("zero", "subtract", "none")
 
 @dataclass(frozen=True)
 class Neuron(Op):
-    """Operands: input x, one value for every state, then the parameters, each a scalar or broadcast to x.
-
-    Results: spikes, then every new state.
+    """One step of neurons. Operands: input x, one value for every state, then the parameters, each a scalar or
+    broadcast to x. Results: spikes where it fires, then every new state.
     """
 
     states: ClassVar[int] = 1
+    fires: ClassVar[bool] = True
+
+    def result_types(self, operands: tuple[Type, ...], module: Module) -> tuple[Type, ...]:
+        kind = common_float(*operands)
+        shape = broadcast(*operands)
+        for t in operands[: 1 + self.states]:
+            if t.shape != shape:
+                raise TypeFault(f"input and state need one shape, got {', '.join(map(str, operands))}")
+        return ((Type("spike", shape),) if self.fires else ()) + (Type(kind, shape),) * self.states
+
+
+@dataclass(frozen=True)
+class SteppedNeuron(Neuron):
+    """A neuron that is stated by its decay a step, as snntorch's are."""
+
     reset: str = "subtract"
     delayed: bool = True
 
     def result_types(self, operands: tuple[Type, ...], module: Module) -> tuple[Type, ...]:
         if self.reset not in RESETS:
             raise TypeFault(f"unknown reset {self.reset!r}", "one of " + ", ".join(RESETS))
-        kind = common_float(*operands)
-        shape = broadcast(*operands)
-        for t in operands[: 1 + self.states]:
-            if t.shape != shape:
-                raise TypeFault(f"input and state need one shape, got {', '.join(map(str, operands))}")
-        return (Type("spike", shape), *(Type(kind, shape),) * self.states)
+        return super().result_types(operands, module)
 
 
 @dataclass(frozen=True)
-class Leaky(Neuron):
+class Leaky(SteppedNeuron):
     """Leaky integrate-and-fire (snntorch.Leaky): operands x, v, beta, threshold; results s, v'.
 
     "zero": u = beta * ((1 - r) * v) + x (what comes in is kept); "subtract": u = (beta * v + x) - r * threshold;
@@ -60,7 +69,7 @@ class Leaky(Neuron):
 
 
 @dataclass(frozen=True)
-class Synaptic(Neuron):
+class Synaptic(SteppedNeuron):
     """Current-based leaky integrate-and-fire (snntorch.Synaptic): operands x, i, v, alpha, beta, threshold; results
     s, i', v'.
 

@@ -34,6 +34,8 @@ from qsc.ir.angles import make_row
 from qsc.ir.cells import CELLS
 from qsc.ir.circuit import GateRow
 from qsc.ir.gates import GATES, Gate
+from qsc.ir.neurons import FORMS
+from qsc.ir.ops.neurons import EULER_RESETS, EulerNeuron
 from qsc.ir.types import DTYPES
 from safetensors.numpy import save_file
 
@@ -107,6 +109,18 @@ def _neuron(kind: type[ops.Leaky] | type[ops.Synaptic]) -> Callable[[Draw, Modul
         t = Type("f32", draw(BATCHED))
         op = kind(draw(st.sampled_from(["zero", "subtract", "none"])), draw(st.booleans()))
         return op, [*[t] * (1 + kind.states), *[Type("f32")] * (kind.operands[0] - 1 - kind.states)]
+
+    return case
+
+
+def _euler(kind: type[EulerNeuron]) -> Callable[[Draw, Module], OpCase]:
+    def case(draw: Draw, module: Module) -> OpCase:
+        t = Type("f32", draw(BATCHED))
+        given: dict[str, Any] = {"form": draw(st.sampled_from(sorted(FORMS))), "dt": _one_of(draw, 1e-4, 2.5e-3)}
+        if kind.fires:
+            given |= {"reset": draw(st.sampled_from(EULER_RESETS)), "inclusive": draw(st.booleans())}
+        op = kind(**given)
+        return op, [*[t] * (1 + kind.states), *[Type("f32")] * len(op.parameters())]
 
     return case
 
@@ -233,6 +247,16 @@ CASES: dict[str, Callable[[Draw, Module], OpCase]] = {
     "adaptive_avg_pool": _plain(lambda draw: ops.AdaptiveAvgPool(draw(st.tuples(SIZES, SIZES))), IMAGE),
     "leaky": _neuron(ops.Leaky),
     "synaptic": _neuron(ops.Synaptic),
+    "lif": _euler(ops.Lif),
+    "cuba_lif": _euler(ops.CubaLif),
+    "integrate": _euler(ops.Integrate),
+    "cuba_integrate": _euler(ops.CubaIntegrate),
+    "fire": _plain(lambda draw: ops.Fire(draw(st.booleans())), MATRIX, THREE),
+    "push": _plain(lambda draw: ops.Push(), ROWS, Type("f32", (4, -1, 3))),
+    "tap": _plain(lambda draw: ops.Tap(), Type("f32", (4, -1, 3)), Type("i64", (3,))),
+    "delayed_linear": _plain(
+        lambda draw: ops.DelayedLinear(), Type("f32", (4, -1, 3)), Type("f32", (2, 3)), Type("i64", (2, 3))
+    ),
     "expectation": _readout(lambda draw, name, count: ops.Expectation(name, _observables(draw, count))),
     "probabilities": _readout(lambda draw, name, count: ops.Probabilities(name, _qubits(draw, count))),
     "samples": _readout(lambda draw, name, count: ops.Samples(name, _qubits(draw, count), draw(SIZES))),
