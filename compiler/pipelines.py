@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, Field, fields
 from functools import lru_cache
-from types import NoneType, UnionType
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any
 
 from ..ir import InputError
 from ..ir.diagnostics import did_you_mean
 from . import registry
+from .options import default_of, option_fields, read_option
 from .passes.base import Pass
 
 REMOVING: tuple[str, ...] = ("trim-ends", "relabel-swaps", "cancel-gates", "absorb-clifford", "light-cone")
@@ -50,24 +49,6 @@ fold-batchnorm rounds the folded weights to the model's float32, so it runs only
 """
 
 _ITEM = re.compile(r"\s*([A-Za-z][\w-]*)\s*(?:\{([^{}]*)\})?\s*(?:,|$)")
-
-
-def option_fields(pass_class: type[Pass]) -> dict[str, Field[Any]]:
-    """Option name as written (`per-channel`) -> the field of the pass."""
-    return {f.name.replace("_", "-"): f for f in fields(pass_class)}
-
-
-def option_type(pass_class: type[Pass], field: Field[Any]) -> type:
-    """The plain type of an option: int, float, bool or str."""
-    hint = get_type_hints(pass_class)[field.name]
-    if get_origin(hint) in (Union, UnionType):
-        hint = next(part for part in get_args(hint) if part is not NoneType)
-    return hint
-
-
-def default_of(field: Field[Any]) -> Any:
-    """The default of an option, None where it has to be given."""
-    return None if field.default is MISSING else field.default
 
 
 def default_pipeline(kind: str, settings: Mapping[str, str], weights: str = "bake") -> list[Pass]:
@@ -134,24 +115,7 @@ def check_settings(settings: Mapping[str, str], passes: Sequence[Pass]) -> None:
 
 
 def _convert(name: str, option: str, value: str) -> dict[str, Any]:
-    pass_class = registry.PASSES.load(name)
-    known = option_fields(pass_class)
-    if option not in known:
-        raise InputError.of("O0002", f"pass {name} has no option {option!r}", help=did_you_mean(option, known))
-    wanted = option_type(pass_class, known[option])
-    try:
-        return {known[option].name: _read(value, wanted)}
-    except ValueError:
-        kind = {bool: "true or false", int: "a whole number", float: "a number"}.get(wanted, "text")
-        raise InputError.of("O0002", f"option {option} of pass {name} is {value!r}", help=f"it takes {kind}") from None
-
-
-def _read(value: str, wanted: type) -> Any:
-    if wanted is bool:
-        if value.lower() not in ("true", "false", "yes", "no", "1", "0", "on", "off"):
-            raise ValueError(value)
-        return value.lower() in ("true", "yes", "1", "on")
-    return wanted(value)
+    return read_option(f"pass {name}", registry.PASSES.load(name), option, value)
 
 
 def describe(pass_: Pass) -> str:

@@ -11,6 +11,7 @@ from html import escape
 from pathlib import Path
 
 from qsc.compiler import pipelines, registry
+from qsc.compiler.options import default_of, option_fields
 from qsc.ir import Op
 from qsc.ir.cells import CELLS
 from qsc.ir.codes import CODES
@@ -99,7 +100,7 @@ def reference_markdown() -> str:
     out += ["", "## Passes", "", "| pass | keeps | options | what it does |", "|---|---|---|---|"]
     for name in registry.pass_names():
         pass_class = registry.PASSES.load(name)
-        options = [f"{o}={pipelines.default_of(f)}" for o, f in pipelines.option_fields(pass_class).items()]
+        options = [f"{o}={default_of(f)}" for o, f in option_fields(pass_class).items()]
         out.append(
             f"| `{name}` | {pass_class.contract.value} | {', '.join(options)} | {first_line(pass_class.__doc__)} |"
         )

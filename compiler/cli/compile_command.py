@@ -10,7 +10,8 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from .. import pipelines, registry
+from .. import registry
+from ..options import option_fields, option_type
 from ..passes.base import EFFORTS
 from .common import (
     PATH,
@@ -50,9 +51,9 @@ def pass_options() -> list[click.Option]:
     kinds: dict[str, type] = {}
     for name in registry.pass_names():
         pass_class = registry.PASSES.load(name)
-        for option, field in pipelines.option_fields(pass_class).items():
+        for option, field in option_fields(pass_class).items():
             owners.setdefault(option, []).append(name)
-            kinds.setdefault(option, pipelines.option_type(pass_class, field))
+            kinds.setdefault(option, option_type(pass_class, field))
     return [
         click.Option(
             [

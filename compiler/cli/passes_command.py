@@ -19,16 +19,17 @@ EPILOG = """Example:
 def command(as_json: bool) -> None:
     """List the passes: what each does, what it keeps, its options, and the pipelines that run it."""
     from .. import pipelines, registry
+    from ..options import default_of, option_fields, option_type
 
     rows = []
     for name in registry.pass_names():
         pass_class = registry.PASSES.load(name)
         options = {
             option: {
-                "type": pipelines.option_type(pass_class, field).__name__,
-                "default": pipelines.default_of(field),
+                "type": option_type(pass_class, field).__name__,
+                "default": default_of(field),
             }
-            for option, field in pipelines.option_fields(pass_class).items()
+            for option, field in option_fields(pass_class).items()
         }
         users = [kind for kind, names in pipelines.PIPELINES.items() if name in {n.rstrip("?") for n in names}]
         summary = (pass_class.__doc__ or "").strip().split("\n\n")[0].replace("\n", " ")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from qsc.compiler import pipelines, registry
 from qsc.compiler.manager import Watch, run_passes
+from qsc.compiler.options import option_fields, option_type
 from qsc.compiler.passes.base import Context
 from qsc.frontends.text import read
 from qsc.ir import InputError
@@ -62,8 +63,8 @@ def test_what_is_wrong_in_a_pipeline_is_said(text: str, settings: dict[str, str]
 NUMBERS = [
     (name, option)
     for name in registry.PASSES.entries
-    for option, field in pipelines.option_fields(registry.PASSES.load(name)).items()
-    if pipelines.option_type(registry.PASSES.load(name), field) in (int, float)
+    for option, field in option_fields(registry.PASSES.load(name)).items()
+    if option_type(registry.PASSES.load(name), field) in (int, float)
 ]
 
 

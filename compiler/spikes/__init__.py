@@ -1,0 +1,1 @@
+"""Spikes coming in and going out: encoders, files of events, pictures."""
