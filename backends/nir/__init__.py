@@ -12,8 +12,11 @@ TARGET = Target(
     name="nir",
     kind="neuromorphic",
     backend="nir",
-    summary="a NIR graph: LIF and CubaLIF neurons, linear and conv layers, average pooling, flatten",
-    native_ops=("linear", "conv", "avg_pool", "reshape", "add", "mul", "leaky", "synaptic", "scan"),
+    summary="a NIR graph: integrators and neurons with any reset, linear and conv layers, delays, pooling, recurrence",
+    native_ops=(
+        *("linear", "conv", "avg_pool", "reshape", "add", "mul", "neg", "scan", "push", "tap", "delayed_linear"),
+        *("leaky", "synaptic", "lif", "cuba_lif", "integrate", "cuba_integrate", "fire"),
+    ),
 )
 """The target `nir`."""
 

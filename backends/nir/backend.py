@@ -11,13 +11,14 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ...bridges.extras import need
+from ...bridges.networks import INPUT
 from ...ir import InputError, Module, Node, TargetError
 from ...ir.ops import Launch
 from ...ir.target import Target
 from ..base import Costs, Emission, RunOptions, SelfCheck
 from ..legality import EmittedCircuit
 from .lower import make_plan, reason_against
-from .plan import DT, INPUT, OUTPUT, NirNode, Plan
+from .plan import DT, OUTPUT, NirNode, Plan
 
 GRAPH_FILE, META_FILE = "graph.nir", "meta.json"
 RESET = "at once, to v_reset"
@@ -109,7 +110,12 @@ def write_graph(plan: Plan) -> bytes:
         nodes[name] = getattr(nir, node.kind)(**node.fields)
     last = next(node for name, node in plan.nodes.items() if (name, OUTPUT) in plan.edges)
     nodes[OUTPUT] = nir.Output(output_type={"output": np.array(last.shape)})
-    facts = {"dt": DT, "time_steps": plan.steps, "input": "sequence" if plan.sequence else "static", "reset": RESET}
+    facts = {
+        "dt": plan.dt,
+        "time_steps": plan.steps,
+        "input": "sequence" if plan.sequence else "static",
+        "reset": RESET,
+    }
     graph = nir.NIRGraph(nodes=nodes, edges=plan.edges, metadata={"qsc": facts})
     buffer: Any = io.BytesIO()  # nir hands it to h5py, which takes open files too
     # Compressed bytes would depend on the build of zlib, and trained floats hardly shrink.
@@ -127,7 +133,7 @@ def read_graph(data: bytes) -> Any:
 
 def _meta(plan: Plan) -> bytes:
     facts = {
-        "dt": DT,
+        "dt": plan.dt,
         "steps": plan.steps,
         "sequence": plan.sequence,
         "input_shape": list(plan.input_shape),
@@ -149,7 +155,8 @@ def _costs(plan: Plan) -> Costs:
 def _notes(plan: Plan) -> list[str]:
     parts = [f"{n.source} {n.location.path} -> {n.kind} {name}" for name, n in plan.nodes.items()]
     notes = ["NIR nodes: " + "; ".join(" ".join(part.split()) for part in parts)]
-    notes.append(f"one time step is {DT:g} s (snntorch's convention; NIR itself has no time step)")
+    convention = "snntorch's convention; " if plan.dt == DT else ""
+    notes.append(f"one time step is {plan.dt:g} s ({convention}NIR itself has no time step)")
     given = "one value a step" if plan.sequence else f"the same value in each of the {plan.steps} steps"
     notes.append(f"the graph's input wants {given}")
     notes.append("NIR resets a potential at the spike; for neurons that reset to zero in the next step it is the same")

@@ -1,477 +1,280 @@
-"""From a launch body to a NIR graph, or to every reason why NIR cannot hold it."""
+"""From a network of neurons to a NIR graph, or to every reason why NIR cannot hold it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import numpy as np
 
-from ...ir import Graph, Module, Node, TargetError, Value, ops
+from ...bridges.networks import INPUT, Layer, Network, Neurons, Part, RefusedError, make_network, read_node
+from ...ir import Graph, Module, Node, TargetError
 from ...ir.diagnostics import Diagnostic
-from ...ir.ops import Launch, Scan
-from ...ir.ops.spiking import Neuron
-from ...ir.types import DYNAMIC, Type
-from .plan import INPUT, OUTPUT, NirNode, Plan, cuba_lif, lif
-
-Fields = tuple[str, dict[str, Any]]
-"""(class name in the nir package, its arguments)."""
-
-
-class RefusedError(Exception):
-    """NIR cannot hold this; the message is the reason."""
-
-
-class _KnownError(Exception):
-    """NIR cannot hold what this depends on, which has been said."""
-
-
-@dataclass(frozen=True)
-class Signal:
-    """What flows along NIR edges: the sum of the outputs of `sources`."""
-
-    sources: tuple[str, ...]
-    spikes: bool = False
-    """Whether every term is 0 or 1, so that the order of a sum does not matter."""
-
-
-@dataclass
-class Scope:
-    """What is known of the values of one graph. A value is a signal, a constant, a state, or refused."""
-
-    graph: Graph
-    signals: dict[str, Signal] = field(default_factory=dict)
-    constants: set[str] = field(default_factory=set)
-    """Made from weights alone."""
-    fills: dict[str, float] = field(default_factory=dict)
-    """Filled with one number."""
-    given: dict[str, tuple[Value, Scope]] = field(default_factory=dict)
-    """Inputs of a loop's body that are constants, and where they come from."""
-    hidden: dict[str, str] = field(default_factory=dict)
-    """Values that NIR keeps to itself -> the reason against their use."""
-    states: dict[str, str | None] = field(default_factory=dict)
-    """State that goes into a body -> the state that its neuron makes of it, None as long as none has."""
-
-
-# What a caller asks
+from ...ir.ops.spiking import SteppedNeuron, Synaptic
+from .cycles import steps_of
+from .neurons import fire_above, integrator, spiking_node
+from .plan import DT, OUTPUT, NirNode, Plan
 
 
 def make_plan(body: Graph, module: Module) -> Plan:
     """The NIR graph of a launch body. Raises TargetError T0003 with everything that NIR cannot hold."""
-    lowering = Lowering(module, arrays=True)
-    lowering.whole(body)
-    if lowering.faults:
-        raise TargetError(lowering.faults)
-    return lowering.plan
+    network = make_network(body, module)
+    faults = []
+    for part in network.parts.values():
+        try:
+            check(part)
+        except RefusedError as fault:
+            faults.append(Diagnostic("T0003", str(fault), part.location))
+    if faults:
+        raise TargetError(faults)
+    return Lowering(network).plan
 
 
 def reason_against(node: Node, module: Module) -> str | None:
     """Why NIR cannot hold a node of the module's graph, None where it can. A launch is asked about as a whole."""
-    lowering = Lowering(module, arrays=False)
-    if isinstance(node.op, Launch):
-        lowering.whole(node.op.body)
-    else:
-        lowering.alone(node)
-    return "; ".join(dict.fromkeys(d.message for d in lowering.faults)) or None
-
-
-class Lowering:
-    """Walks a graph in order, adds NIR nodes to `plan` and what NIR cannot hold to `faults`.
-
-    arrays: whether the weights of layers are looked up; without them the plan has the right shape only.
-    """
-
-    def __init__(self, module: Module, *, arrays: bool) -> None:
-        self.module = module
-        self.arrays = arrays
-        self.plan = Plan()
-        self.faults: list[Diagnostic] = []
-        self.inside = False
-
-    def whole(self, body: Graph) -> None:
-        """Lower a region that is to be one NIR graph: one input, one output, at least one neuron."""
-        scope = Scope(body, {v.name: Signal((INPUT,)) for v in body.inputs})
-        self._walk(scope)
-        if self.faults:
-            return
+    network, reasons = read_node(node, module)
+    inside = "" if not node.op.bodies else "{} inside the loop: "
+    for part in network.parts.values():
         try:
-            self._close(scope)
+            check(part)
         except RefusedError as fault:
-            place = next((n.location for n in body.nodes if isinstance(n.op, Scan)), body.nodes[0].location)
-            self.faults.append(Diagnostic("T0003", str(fault), place))
-
-    def alone(self, node: Node) -> None:
-        """Lower one node of the module's graph, whatever its inputs come from."""
-        makers = _constant_makers(node, self.module.graph)
-        made = {v.name for maker in makers for v in maker.results}
-        inputs = tuple(dict.fromkeys(v for v in node.operands if not v.is_weight and v.name not in made))
-        signals = {v.name: Signal((f"{INPUT}{k}",)) for k, v in enumerate(inputs)}
-        self._walk(Scope(Graph(inputs, (*makers, node), node.results), signals))
-
-    def _close(self, scope: Scope) -> None:
-        """Fix the graph's input and output."""
-        body, plan = scope.graph, self.plan
-        signals = [_signal(scope, output) for output in body.outputs]
-        if len(body.inputs) != 1:
-            raise RefusedError(f"it reads {len(body.inputs)} values from outside, a NIR graph has one input")
-        if len(body.outputs) != 1:
-            names = ", ".join(v.name for v in body.outputs)
-            raise RefusedError(
-                f"{len(body.outputs)} of its values are used outside ({names}), a NIR graph has one output"
-            )
-        (given,), (output,), (signal,) = body.inputs, body.outputs, signals
-        if plan.neurons == 0:
-            raise RefusedError("it holds no neuron")
-        if len(signal.sources) != 1 or signal.sources[0] == INPUT:
-            raise RefusedError("its output is a sum, and NIR puts out one node")
-        if not _timed(output.type):
-            raise RefusedError("its output does not depend on time")
-        plan.sequence, plan.input_shape = _timed(given.type), _features(given.type)
-        plan.edges.append((signal.sources[0], OUTPUT))
-
-    def _walk(self, scope: Scope) -> None:
-        for node in scope.graph.nodes:
-            try:
-                if not _note_constant(scope, node):
-                    self._node(scope, node)
-            except RefusedError as fault:
-                place = f" at {node.location}" if node.location else ""
-                message = f"{node.op.mnemonic} inside the loop: {fault}{place}" if self.inside else str(fault)
-                self.faults.append(Diagnostic("T0003", message, node.location))
-            except _KnownError:
-                continue
-
-    def _node(self, scope: Scope, node: Node) -> None:
-        op = node.op
-        if any(v.type.dtype == "f64" for v in (*node.operands, *node.results)):
-            raise RefusedError("it computes in float64, readers of NIR in float32")
-        if isinstance(op, Scan):
-            self._scan(scope, node, op)
-        elif isinstance(op, Neuron):
-            self._neuron(scope, node, op)
-        elif isinstance(op, ops.Add):
-            scope.signals[node.results[0].name] = _sum(scope, node)
-        elif type(op) in _RULES:
-            self._layer(scope, node)
-        else:
-            raise RefusedError(f"NIR has no node for {op.mnemonic}" + _HINTS.get(op.mnemonic, ""))
-
-    def _layer(self, scope: Scope, node: Node) -> None:
-        data = [v for v in node.operands if not _is_constant(scope, v)]
-        if not data:
-            raise RefusedError("its input is a constant")
-        signal = _signal(scope, data[0])
-        if len(data) > 1:
-            raise RefusedError(f"it multiplies by {data[1].name}, which is computed while the model runs")
-        made = _RULES[type(node.op)](self, scope, node)
-        if made is None:
-            scope.signals[node.results[0].name] = signal
-        else:
-            scope.signals[node.results[0].name] = Signal((self._add(node, made, signal),))
-
-    def _add(self, node: Node, made: Fields, signal: Signal) -> str:
-        kind, fields = made
-        hint = node.location.path or node.results[0].name
-        shape = _features(node.results[0].type)
-        return self.plan.add(hint, NirNode(kind, fields, shape, node.op.mnemonic, node.location), signal.sources)
-
-    # Loops and neurons
-
-    def _scan(self, scope: Scope, node: Node, op: Scan) -> None:
-        inner = self._enter(scope, node, op)
-        if self.plan.steps not in (0, op.steps):
-            raise RefusedError(f"loops of {self.plan.steps} and of {op.steps} steps are connected")
-        self.plan.steps = op.steps
-        before = len(self.faults)
-        self.inside = True
-        self._walk(inner)
-        self.inside = False
-        if len(self.faults) > before:
-            return
-        for start, end in zip(op.body.inputs[: op.carried], op.body.outputs, strict=False):
-            if inner.states[start.name] != end.name:
-                raise RefusedError(f"it carries {start.name}, which is not the state of a neuron")
-        for result in node.results[: op.carried]:
-            scope.hidden[result.name] = "the last state of a neuron is used, and states stay inside NIR's nodes"
-        for result, made in zip(node.results[op.carried :], op.body.outputs[op.carried :], strict=True):
-            if made.name in inner.signals:
-                scope.signals[result.name] = inner.signals[made.name]
-            else:
-                scope.hidden[result.name] = inner.hidden.get(made.name, "it does not depend on the input")
-
-    def _enter(self, scope: Scope, node: Node, op: Scan) -> Scope:
-        """The scope of a loop's body."""
-        if self.inside:
-            raise RefusedError("it is a loop inside a loop")
-        inner, split = Scope(op.body), op.carried + op.sequences
-        for k, (given, inside) in enumerate(zip(node.operands, op.body.inputs, strict=True)):
-            if k < op.carried:
-                if scope.fills.get(given.name) != 0.0:
-                    raise RefusedError(f"the state {inside.name} does not start at zero")
-                inner.states[inside.name] = None
-                inner.hidden[inside.name] = f"it reads the state {inside.name}, and states stay inside NIR's nodes"
-            elif k >= split and _is_constant(scope, given):
-                inner.given[inside.name] = (given, scope)
-                inner.constants.add(inside.name)
-            elif k >= split and _timed(given.type):
-                raise RefusedError(f"every step reads all of {given.name}")
-            else:
-                inner.signals[inside.name] = _signal(scope, given)
-        return inner
-
-    def _neuron(self, scope: Scope, node: Node, op: Neuron) -> None:
-        if not self.inside:
-            raise RefusedError("a single step of a neuron: NIR holds neurons inside a loop over time")
-        states, after = node.operands[1 : 1 + op.states], node.results[1:]
-        for start, end in zip(states, after, strict=True):
-            if scope.states.get(start.name, "") is not None:
-                raise RefusedError(f"its state {start.name} is not carried from step to step for it alone")
-            scope.states[start.name] = end.name
-            scope.hidden[end.name] = f"it reads the potential {end.name}, and NIR neurons put out spikes"
-        if op.reset != "zero":
-            what = "subtracts the threshold" if op.reset == "subtract" else "does nothing to the potential"
-            raise RefusedError(f"a spike {what}; NIR's neurons are reset to v_reset (reset_mechanism='zero')")
-        if isinstance(op, ops.Synaptic) and op.delayed:
-            raise RefusedError(
-                "a delayed reset also drops the input of the step after a spike; NIR's CubaLIF resets at once "
-                "(reset_delay=False)"
-            )
-        signal = _signal(scope, node.operands[0])
-        shape = _features(node.results[0].type)
-        names = ("alpha", "beta", "threshold")[-(len(node.operands) - 1 - op.states) :]
-        given = zip(names, node.operands[1 + op.states :], strict=True)
-        numbers = [np.broadcast_to(self._parameter(scope, name, value), shape).copy() for name, value in given]
-        made = ("CubaLIF", cuba_lif(*numbers)) if isinstance(op, ops.Synaptic) else ("LIF", lif(*numbers))
-        scope.signals[node.results[0].name] = Signal((self._add(node, made, signal),), spikes=True)
-
-    def _parameter(self, scope: Scope, name: str, value: Value) -> np.ndarray:
-        """A decay or threshold, checked: nir itself takes any number."""
-        array = self._constant(scope, value)
-        if array is None:
-            raise RefusedError(f"its {name} is computed while the model runs")
-        array = np.asarray(array, np.float32)
-        good = array > 0 if name == "threshold" else (array >= 0) & (array < 1)
-        wrong = array[~(good & np.isfinite(array))]
-        if wrong.size:
-            limits = "above 0, where NIR's neurons rest" if name == "threshold" else "from 0 to below 1"
-            raise RefusedError(f"its {name} is {wrong.ravel()[0]:g}; a NIR neuron needs one {limits}")
-        return array
-
-    # Constants
-
-    def weight(self, scope: Scope, node: Node, index: int) -> np.ndarray | None:
-        """The array of a layer's operand, None where there is none. RefusedError where it is not finite."""
-        if index >= len(node.operands):
-            return None
-        value = node.operands[index]
-        if not self.arrays:
-            return np.zeros(value.type.shape, np.float32)
-        array = self._constant(scope, value)
-        if array is None:
-            raise RefusedError(f"{value.name} is computed while the model runs")
-        if not np.isfinite(array).all():
-            where = np.argwhere(~np.isfinite(array))[0].tolist()
-            raise RefusedError(f"the weight {value.name.removeprefix('@')} is {array[tuple(where)]} at index {where}")
-        if index == 1:
-            self.plan.weight_bits.append(self._bits(scope, value))
-        return array
-
-    def _bits(self, scope: Scope, value: Value) -> int:
-        """Bits of a number and its sign, for weights that are integers with a scale; 32 for floats."""
-        maker = scope.graph.producers().get(value.name)
-        if maker is None or not isinstance(maker.op, ops.Dequantize):
-            return 32
-        integers = self._constant(scope, maker.operands[0])
-        return 32 if integers is None else int(np.abs(integers.astype(np.int64)).max(initial=0)).bit_length() + 1
-
-    def _constant(self, scope: Scope, value: Value) -> np.ndarray | None:
-        if value.is_weight:
-            return self.module.weights.get(value.weight_name)
-        if value.name in scope.given:
-            given, outer = scope.given[value.name]
-            return self._constant(outer, given)
-        from ...ir.interpreter import constant_value
-
-        return constant_value(value, scope.graph, self.module)
+            place = f" at {part.location}" if inside and part.location else ""
+            reasons.append(inside.format(part.source) + str(fault) + place)
+    return "; ".join(dict.fromkeys(reasons)) or None
 
 
-# Values
+def check(part: Part) -> None:
+    """RefusedError where NIR has no nodes that mean what the part means."""
+    if isinstance(part, Neurons):
+        _check_neurons(part)
+    elif part.kind == "conv":
+        _check_conv(part)
 
 
-def _features(t: Type) -> tuple[int, ...]:
-    """The shape without batch and time."""
-    if t.shape[:1] == (DYNAMIC,):
-        features = t.shape[1:]
-    elif _timed(t):
-        features = t.shape[2:]
-    else:
-        raise RefusedError(f"{t} does not have the batch first, or time and then the batch")
-    if not features:
-        raise RefusedError(f"{t} has no dimension beside the batch")
-    return features
+def _check_neurons(part: Neurons) -> None:
+    decay, gain, offset = part.membrane()
+    if part.reset == "value" and (part.full("threshold") <= part.v_reset).any():
+        at = np.argmax(part.full("threshold") <= part.v_reset)
+        threshold, reset = part.full("threshold").ravel()[at], part.v_reset.ravel()[at]
+        raise RefusedError(f"its threshold is {threshold:g}; a NIR neuron needs one above its reset value {reset:g}")
+    if part.reset == "subtract" and isinstance(part.op, SteppedNeuron) and not part.op.delayed:
+        raise RefusedError(
+            "snntorch takes the threshold off twice where a potential is above twice the threshold and "
+            "reset_delay=False; a reset in the next step (reset_delay=True) is taken"
+        )
+    if part.reset == "subtract" and (gain == 0).any():
+        raise RefusedError("its input has no effect, so that no spike can take the threshold off through it")
+    if part.synapse() is not None and part.reset == "value" and (decay == 1).any():
+        raise RefusedError("it has a synaptic current and no leak; NIR's CubaLIF leaks")
+    flat = decay == 1
+    if isinstance(part.op, Synaptic) and part.op.delayed and part.reset == "value":
+        raise RefusedError(
+            "a delayed reset also drops the input of the step after a spike; NIR's CubaLIF resets at once "
+            "(reset_delay=False)"
+        )
+    if flat.any() and not flat.all():
+        raise RefusedError("some of its neurons leak and some do not; NIR has one kind of neuron a node")
+    if flat.any() and offset.any():
+        raise RefusedError("its neurons add a constant in every step and do not leak; NIR's integrators add none")
+    if (decay < 0).any() or (decay > 1).any():
+        raise RefusedError(f"its decay a step is {decay[(decay < 0) | (decay > 1)][0]:g}, NIR's lie between 0 and 1")
 
 
-def _timed(t: Type) -> bool:
-    """Whether the first dimension is time."""
-    return len(t.shape) > 1 and t.shape[0] != DYNAMIC and t.shape[1] == DYNAMIC
-
-
-def _is_constant(scope: Scope, value: Value) -> bool:
-    return value.is_weight or value.name in scope.constants
-
-
-def _signal(scope: Scope, value: Value) -> Signal:
-    """The signal of a value that a node reads."""
-    if value.name in scope.signals:
-        return scope.signals[value.name]
-    if value.name in scope.hidden:
-        raise RefusedError(scope.hidden[value.name])
-    if _is_constant(scope, value) or value.name in scope.fills:
-        raise RefusedError("its input is a constant")
-    raise _KnownError
-
-
-def _note_constant(scope: Scope, node: Node) -> bool:
-    """Take note of a node that depends on weights alone; False for any other."""
-    op, names = node.op, [v.name for v in node.results]
-    if isinstance(op, ops.Constant):
-        scope.fills[names[0]] = op.value
-    elif isinstance(op, ops.Cast | ops.Expand | ops.Reshape) and node.operands[0].name in scope.fills:
-        scope.fills[names[0]] = scope.fills[node.operands[0].name]
-    elif op.bodies or not node.operands or not all(_is_constant(scope, v) for v in node.operands):
-        return False
-    if not node.results[0].type.batched:
-        scope.constants.update(names)
-    return True
-
-
-def _constant_makers(node: Node, graph: Graph) -> tuple[Node, ...]:
-    """The nodes that `node` needs and that are made of weights and constants alone, in order."""
-    makers = graph.producers()
-    scope = Scope(graph)
-    found: list[Node] = []
-    for maker in graph.nodes:
-        if maker is node:
-            break
-        if _note_constant(scope, maker):
-            found.append(maker)
-    known = {v.name for maker in found for v in maker.results}
-    needed: set[str] = set()
-    waiting = [v.name for v in node.operands if v.name in known]
-    while waiting:
-        name = waiting.pop()
-        if name not in needed:
-            needed.add(name)
-            waiting += [v.name for v in makers[name].operands if v.name in known]
-    return tuple(m for m in found if any(v.name in needed for v in m.results))
-
-
-def _sum(scope: Scope, node: Node) -> Signal:
-    if len(node.operands) != 2 or any(_is_constant(scope, v) or v.name in scope.fills for v in node.operands):
-        raise RefusedError("it adds a constant; NIR adds the outputs of nodes")
-    a, b = node.operands
-    if _features(a.type) != _features(b.type):
-        raise RefusedError(f"it adds {a.type} and {b.type}; NIR adds outputs of one shape")
-    first, second = _signal(scope, a), _signal(scope, b)
-    sources = first.sources + second.sources
-    if len(set(sources)) != len(sources):
-        raise RefusedError("it adds one value twice; NIR has one edge from a node to a node")
-    spikes = first.spikes and second.spikes
-    if len(sources) > 2 and not spikes:
-        raise RefusedError("it adds more than two values; NIR does not say in which order they are rounded")
-    return Signal(sources, spikes)
-
-
-# Layers: (lowering, scope, node) -> a NIR node, or None where the node does nothing
-
-
-def _linear(lowering: Lowering, scope: Scope, node: Node) -> Fields | None:
-    if len(_features(node.operands[0].type)) != 1:
-        raise RefusedError(f"its input {node.operands[0].type} is not one vector a sample")
-    weight, bias = lowering.weight(scope, node, 1), lowering.weight(scope, node, 2)
-    return ("Linear", {"weight": weight}) if bias is None else ("Affine", {"weight": weight, "bias": bias})
-
-
-def _conv(lowering: Lowering, scope: Scope, node: Node) -> Fields | None:
-    op, kernel = node.op, node.operands[1].type.shape
-    assert isinstance(op, ops.Conv)
-    if len(op.stride) > 2:
-        raise RefusedError("NIR has convolutions over one and two dimensions only")
-    if op.groups != 1:
+def _check_conv(part: Layer) -> None:
+    if part.fields["groups"] != 1:
         raise RefusedError("grouped convolutions do not survive a NIR file (nir 1.0.8 reads their shape wrongly)")
-    if len(set(kernel[2:])) != 1:
+    if len(set(part.array("weight").shape[2:])) != 1:
         raise RefusedError(
             "a kernel that is not square does not survive a NIR file (nir 1.0.8 reads its shape wrongly)"
         )
-    size = _features(node.operands[0].type)[1:]
-    weight, bias = lowering.weight(scope, node, 1), lowering.weight(scope, node, 2)
-    whole = {"input_shape": size, "stride": op.stride, "padding": op.padding, "dilation": op.dilation}
-    if len(op.stride) == 1:
+
+
+Ends = tuple[tuple[str, ...], tuple[str, ...]]
+"""The NIR nodes in which a part begins, and those whose sum it puts out."""
+
+
+class Lowering:
+    """Makes the plan of a network: parts become nodes, then edges that take steps become what NIR has for them."""
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        self.plan = Plan(steps=network.steps, dt=network.dt or DT)
+        given = network.inputs[0]
+        self.plan.sequence, self.plan.input_shape = given.sequence, given.shape
+        self._ends: dict[str, Ends] = {INPUT: ((), (INPUT,))}
+        self._steps: dict[tuple[str, str], int] = {}
+        """Edges that take steps of time."""
+        for name, part in network.parts.items():
+            self._part(name, part)
+        for edge in network.edges:
+            for source, target in product(self._ends[edge.source][1], self._ends[edge.target][0]):
+                only = len(network.into(edge.target)) == 1
+                self._connect(source, target, self._absorbed(target, edge.steps) if only else edge.steps)
+        self._connect(self._ends[network.outputs[0]][1][0], OUTPUT, 0)
+        self._take_time()
+
+    def _absorbed(self, target: str, steps: int) -> int:
+        """The steps that are left after a delay that nothing else feeds has taken them on."""
+        node = self.plan.nodes[target]
+        if not steps or node.kind != "Delay":
+            return steps
+        self.plan.nodes[target] = replace(node, fields={"delay": node.fields["delay"] + steps * self.plan.dt})
+        return 0
+
+    def _connect(self, source: str, target: str, steps: int) -> None:
+        if (source, target) in self.plan.edges:
+            source = self._scale(source, target)
+        self.plan.edges.append((source, target))
+        if steps:
+            self._steps[source, target] = steps
+
+    def _scale(self, source: str, target: str) -> str:
+        """A node that does nothing, since NIR has one edge from a node to a node."""
+        shape = self._shape(source)
+        node = NirNode("Scale", {"scale": np.ones(shape, np.float32)}, shape, "add", self.plan.nodes[target].location)
+        name = self.plan.name(f"{source}_again")
+        self.plan.nodes[name] = node
+        self.plan.edges.append((source, name))
+        return name
+
+    def _shape(self, name: str) -> tuple[int, ...]:
+        return self.plan.input_shape if name == INPUT else self.plan.nodes[name].shape
+
+    def _node(self, hint: str, kind: str, fields: dict[str, Any], part: Part) -> str:
+        name = self.plan.name(hint)
+        self.plan.nodes[name] = NirNode(kind, fields, part.shape, part.source, part.location)
+        return name
+
+    def _part(self, name: str, part: Part) -> None:
+        if isinstance(part, Layer) and "weight" in part.fields:
+            self.plan.weight_bits.append(part.weight_bits)
+        if isinstance(part, Neurons) and part.reset != "value":
+            self._ends[name] = self._integrator(name, part)
+        elif isinstance(part, Layer) and part.kind == "delayed_linear":
+            self._ends[name] = self._delayed_linear(name, part)
+        else:
+            kind, fields = (
+                spiking_node(part, self.plan.dt)
+                if isinstance(part, Neurons)
+                else _LAYERS[part.kind](part, self._shape_into(name), self.plan.dt)
+            )
+            node = self._node(name, kind, fields, part)
+            self._ends[name] = ((node,), (node,))
+
+    def _shape_into(self, name: str) -> tuple[int, ...]:
+        source = self.network.into(name)[0].source
+        return self.plan.input_shape if source == INPUT else self.network.parts[source].shape
+
+    def _integrator(self, name: str, part: Neurons) -> Ends:
+        """A membrane that is not reset to a value: an integrator, a threshold, and for a soft reset the way back.
+
+        A spike takes the threshold off the potential of the next step; where the reset acts at once, what is left of
+        the threshold after one step's decay.
+        """
+        first = last = ""
+        for kind, fields in integrator(part, self.plan.dt):
+            node = self._node(f"{name}_{kind.lower()}" if part.op.fires else name, kind, fields, part)
+            if first:
+                self._connect(last, node, 0)
+            first, last = first or node, node
+        if not part.op.fires:
+            return (first,), (last,)
+        threshold = part.full("threshold")
+        membrane, fire = last, self._node(name, "Threshold", {"threshold": fire_above(part)}, part)
+        self._connect(membrane, fire, 0)
+        if part.reset == "subtract":
+            decay, gain, _ = part.membrane()
+            left = threshold.astype(np.float64) if part.reset_delayed else threshold * decay
+            # The membrane multiplies what comes in by its gain.
+            back = self._node(f"{name}_reset", "Scale", {"scale": -(left / gain).astype(np.float32)}, part)
+            self._connect(fire, back, 1)
+            self._connect(back, membrane, 0)
+        return (first,), (fire,)
+
+    def _delayed_linear(self, name: str, part: Layer) -> Ends:
+        """A branch for every delay that occurs: NIR delays channels, not synapses."""
+        weight, steps, size = part.array("weight"), part.array("steps"), self._shape_into(name)
+        ends: list[tuple[str, str]] = []
+        for delay in np.unique(steps).tolist():
+            branch = self._node(f"{name}_{delay}", "Linear", {"weight": weight * (steps == delay)}, part)
+            entry = branch
+            if delay:
+                entry = self._delay(size, delay, f"{name}_delay{delay}", part)
+                self._connect(entry, branch, 0)
+            ends.append((entry, branch))
+        return tuple(entry for entry, _ in ends), tuple(end for _, end in ends)
+
+    def _delay(self, shape: tuple[int, ...], steps: int, hint: str, part: Part | NirNode) -> str:
+        """A node that puts out what came in whole steps ago."""
+        name = self.plan.name(hint)
+        fields = {"delay": np.full(shape, steps * self.plan.dt)}
+        self.plan.nodes[name] = NirNode("Delay", fields, shape, part.source, part.location)
+        return name
+
+    def _take_time(self) -> None:
+        """Edges of one step stay where readers break the graph's cycles there; every other becomes a delay."""
+        plan = self.plan
+        names = [INPUT, *plan.nodes, OUTPUT]
+        _, back = steps_of(names, plan.edges, plan.delays(), plan.stateless())
+        if back == {edge for edge, steps in self._steps.items() if steps == 1} and len(back) == len(self._steps):
+            return
+        for (source, target), steps in self._steps.items():
+            delay = self._delay(self._shape(source), steps, f"{target}_before", plan.nodes[target])
+            plan.edges[plan.edges.index((source, target))] = (source, delay)
+            plan.edges.append((delay, target))
+
+
+# Layers: (part, shape of what comes in, dt) -> class name in the nir package, its arguments
+
+Fields = tuple[str, dict[str, Any]]
+
+
+def _linear(part: Layer, given: tuple[int, ...], dt: float) -> Fields:
+    fields = {name: part.fields[name] for name in ("weight", "bias") if name in part.fields}
+    return ("Affine" if "bias" in fields else "Linear"), fields
+
+
+def _conv(part: Layer, given: tuple[int, ...], dt: float) -> Fields:
+    fields, n = part.fields, len(given) - 1
+    whole: dict[str, Any] = {"input_shape": given[1:]} | {k: fields[k] for k in ("stride", "padding", "dilation")}
+    if n == 1:
         whole = {key: value[0] for key, value in whole.items()}
-    bias = np.zeros(kernel[0], np.float32) if bias is None else bias
-    return f"Conv{len(op.stride)}d", {**whole, "weight": weight, "groups": 1, "bias": bias}
+    bias = fields["bias"] if "bias" in fields else np.zeros(part.shape[0], np.float32)
+    return f"Conv{n}d", {**whole, "weight": fields["weight"], "groups": fields["groups"], "bias": bias}
 
 
-def _avg_pool(lowering: Lowering, scope: Scope, node: Node) -> Fields | None:
-    op = node.op
-    assert isinstance(op, ops.AvgPool)
-    if len(op.kernel) != 2 or len(_features(node.operands[0].type)) != 3:
-        raise RefusedError("NIR has average pooling over two dimensions of images with channels only")
-    if op.ceil or (any(op.padding) and not op.count_padding):
-        raise RefusedError("NIR's average pooling counts padding and rounds down")
-    return "AvgPool2d", {key: np.array(getattr(op, field)) for key, field in _POOL_FIELDS.items()}
+def _pool(kind: str) -> Callable[[Layer, tuple[int, ...], float], Fields]:
+    names = {"kernel_size": "kernel", "stride": "stride", "padding": "padding"}
+    return lambda part, given, dt: (kind, {key: np.array(part.fields[field]) for key, field in names.items()})
 
 
-_POOL_FIELDS = {"kernel_size": "kernel", "stride": "stride", "padding": "padding"}
+def _flatten(part: Layer, given: tuple[int, ...], dt: float) -> Fields:
+    shape = {"input_type": {"input": np.array(given)}}
+    return "Flatten", {**shape, "start_dim": part.fields["start"], "end_dim": part.fields["end"]}
 
 
-def _reshape(lowering: Lowering, scope: Scope, node: Node) -> Fields | None:
-    """Flatten, where a run of dimensions becomes one."""
-    given, wanted = _features(node.operands[0].type), _features(node.results[0].type)
-    if _timed(node.operands[0].type) != _timed(node.results[0].type):
-        raise RefusedError("it moves the time axis")
-    if given == wanted:
-        return None
-    for start in range(len(wanted)):
-        end = start + len(given) - len(wanted)
-        merged = (*given[:start], int(np.prod(given[start : end + 1])), *given[end + 1 :])
-        if end > start and merged == wanted:
-            return "Flatten", {"input_type": {"input": np.array(given)}, "start_dim": start, "end_dim": end}
-    raise RefusedError("NIR has no reshape but flatten")
+def _scale(part: Layer, given: tuple[int, ...], dt: float) -> Fields:
+    return "Scale", {"scale": part.fields["scale"]}
 
 
-def _mul(lowering: Lowering, scope: Scope, node: Node) -> Fields | None:
-    op, shape = node.op, _features(node.results[0].type)
-    assert isinstance(op, ops.Mul)
-    factor: Any = op.scalar
-    if factor is None:
-        (value,) = (v for v in node.operands if _is_constant(scope, v))
-        if len(value.type.shape) > len(shape):
-            raise RefusedError(f"it multiplies by {value.type}, which has a batch or time dimension")
-        factor = lowering.weight(scope, node, node.operands.index(value))
-    if not np.isfinite(factor).all():
-        raise RefusedError(f"it multiplies by {factor}")
-    return "Scale", {"scale": np.broadcast_to(np.asarray(factor, np.float32), shape).copy()}
+def _delay(part: Layer, given: tuple[int, ...], dt: float) -> Fields:
+    return "Delay", {"delay": np.broadcast_to(part.array("steps") * dt, part.shape).copy()}
 
 
-def _cast(lowering: Lowering, scope: Scope, node: Node) -> Fields | None:
-    if not (node.operands[0].type.is_numeric and node.results[0].type.is_numeric):
-        raise RefusedError(f"NIR has floats only, this casts {node.operands[0].type.dtype}")
-    return None
+def _fire(part: Layer, given: tuple[int, ...], dt: float) -> Fields:
+    threshold = np.broadcast_to(part.array("threshold"), part.shape).copy()
+    return "Threshold", {"threshold": np.nextafter(threshold, -np.inf) if part.fields["inclusive"] else threshold}
 
 
-_RULES: dict[type, Callable[[Lowering, Scope, Node], Fields | None]] = {
-    ops.Linear: _linear,
-    ops.Conv: _conv,
-    ops.AvgPool: _avg_pool,
-    ops.Reshape: _reshape,
-    ops.Mul: _mul,
-    ops.Cast: _cast,
-}
-
-_HINTS = {
-    "batch_norm": " (fold-batchnorm removes it where a linear or conv layer comes before)",
-    "max_pool": " (avg_pool has one)",
-    "adaptive_avg_pool": " (avg_pool has one)",
+_LAYERS: dict[str, Callable[[Layer, tuple[int, ...], float], Fields]] = {
+    "linear": _linear,
+    "conv": _conv,
+    "avg_pool": _pool("AvgPool2d"),
+    "sum_pool": _pool("SumPool2d"),
+    "flatten": _flatten,
+    "scale": _scale,
+    "delay": _delay,
+    "fire": _fire,
 }

@@ -1,8 +1,10 @@
 """Runs a NIR graph step by step: this backend's embedded simulator, and snntorch's importer beside it.
 
-Discretisation: one Euler step of `dt` seconds a time step. LIF: v <- beta v + (R dt / tau) x with beta = 1 - dt / tau,
-spike where v > v_threshold, then v <- v_reset at once. CubaLIF: I <- alpha I + (w_in dt / tau_syn) x, then the same
-with I for x. A node with several incoming edges gets their sum. Float32 throughout.
+Discretisation: one Euler step of `dt` seconds a time step. LIF: v <- beta v + (R dt / tau) x + (dt / tau)
+v_leak with beta = 1 - dt / tau, spike where v > v_threshold, then v <- v_reset. CubaLIF: I <- alpha I + (w_in dt /
+tau_syn) x, then the same with I for x. IF: v <- v + R dt x. LI, I and CubaLI are the same without spikes and put out v.
+A node with several incoming edges gets their sum. Coefficients are made in float64 and rounded to float32, in which
+everything else is computed. Cycles are broken as `cycles` says; a delay is rounded to whole steps.
 """
 
 from __future__ import annotations
@@ -17,36 +19,95 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from ...ir.neurons import FORMS, synapse_coefficients
+from .cycles import steps_of
+from .plan import NEURONS, STATEFUL
+
 Step = Callable[[Tensor], Tensor]
 
 
 def run_graph(graph: Any, steps: int, dt: float, x: Tensor, *, sequence: bool) -> tuple[Tensor, dict[str, float]]:
-    """Outputs (time, batch, ...) of an acyclic `nir.NIRGraph`, and the number of spikes of every neuron node.
+    """Outputs (time, batch, ...) of a `nir.NIRGraph`, and the number of spikes of every node that fires.
 
     x: (time, batch, ...) with `sequence`, else (batch, ...), shown in every step.
     """
-    order = _topological(graph)
-    nodes = {name: _node(graph.nodes[name], dt) for name in order}
+    kinds = {name: type(node).__name__ for name, node in graph.nodes.items()}
+    late = {n: _steps(graph.nodes[n], dt) for n, kind in kinds.items() if kind == "Delay"}
+    lines = {n for n, delays in late.items() if bool((delays > 0).all())}
+    first = [n for n, kind in kinds.items() if kind == "Input"]
+    stateless = {n for n, kind in kinds.items() if kind not in STATEFUL}
+    order, back = steps_of([*first, *(n for n in kinds if n not in first)], graph.edges, lines, stateless)
     sources = {name: [a for a, b in graph.edges if b == name] for name in order}
-    steady = _steady(order, sources, graph, sequence)
+    nodes = {name: _node(graph.nodes[name], dt) for name in order if name not in late}
+    delays = {name: _Line(steps) for name, steps in late.items()}
+    output = next(name for name in order if kinds[name] == "Output")
+    steady = _steady(order, sources, stateless, back, sequence)
     kept: dict[str, Tensor] = {}
-    counts: dict[str, float] = {name: 0.0 for name in order if _spikes(graph.nodes[name])}
+    before = {a: torch.zeros(x.shape[int(sequence)], *_shape(graph.nodes[a])) for a, _ in back}
+    counts = {name: 0.0 for name in order if kinds[name] in NEURONS}
     outputs: list[Tensor] = []
     for step in range(steps):
         values: dict[str, Tensor] = dict(kept)
+        given = x[step] if sequence else x
         for name in order:
             if name in values:
                 continue
             if not sources[name]:
-                values[name] = x[step] if sequence else x
-            else:
-                values[name] = nodes[name](_total([values[s] for s in sources[name]]))
+                values[name] = given
+                continue
+            if name in lines:
+                values[name] = delays[name].read(len(given))
+                continue
+            total = _total([before[s] if (s, name) in back else values[s] for s in sources[name]])
+            values[name] = delays[name].through(total) if name in delays else nodes[name](total)
             if name in counts:
                 counts[name] += float(values[name].sum())
+        for name in lines:
+            delays[name].push(_total([values[s] for s in sources[name]]))
         if step == 0:
             kept = {name: values[name] for name in steady}
-        outputs.append(values[next(n for n in order if type(graph.nodes[n]).__name__ == "Output")])
+        before = values
+        outputs.append(values[output])
     return torch.stack(outputs), counts
+
+
+def _total(values: list[Tensor]) -> Tensor:
+    return sum(values[1:], values[0])
+
+
+def _shape(node: Any) -> tuple[int, ...]:
+    """Of what a node puts out, without the batch."""
+    return _ints(node.output_type["output"])
+
+
+class _Line:
+    """What came into a delay, newest first."""
+
+    def __init__(self, steps: Tensor) -> None:
+        self._steps = steps
+        self._held: list[Tensor] = []
+
+    def read(self, batch: int) -> Tensor:
+        """What came in as many steps ago as each channel is delayed by; the newest held is one step old."""
+        out = torch.zeros(batch, *self._steps.shape)
+        for delay in torch.unique(self._steps).tolist():
+            if 0 < delay <= len(self._held):
+                out = torch.where(self._steps == delay, self._held[delay - 1], out)
+        return out
+
+    def push(self, value: Tensor) -> None:
+        """Hold this step's value."""
+        self._held = [value, *self._held[: int(self._steps.max()) - 1]]
+
+    def through(self, value: Tensor) -> Tensor:
+        """Read and push at once, where some channels are not delayed."""
+        out = torch.where(self._steps == 0, value, self.read(len(value)))
+        self.push(value)
+        return out
+
+
+def _steps(node: Any, dt: float) -> Tensor:
+    return torch.from_numpy(np.rint(np.asarray(node.delay, np.float64) / dt).astype(np.int64))
 
 
 def run_snntorch(graph: Any, steps: int, x: Tensor, *, sequence: bool) -> Tensor:
@@ -71,36 +132,19 @@ def _after_batch(dim: Any) -> int:
     return int(dim) + 1 if dim >= 0 else int(dim)
 
 
-def _total(values: list[Tensor]) -> Tensor:
-    out = values[0]
-    for value in values[1:]:
-        out = out + value
-    return out
-
-
-def _topological(graph: Any) -> list[str]:
-    waiting, order = list(graph.nodes), []
-    while waiting:
-        ready = [n for n in waiting if all(a in order for a, b in graph.edges if b == n)]
-        if not ready:
-            raise ValueError(f"the NIR graph has a cycle through {', '.join(waiting)}")
-        order += ready
-        waiting = [n for n in waiting if n not in ready]
-    return order
-
-
-def _steady(order: list[str], sources: dict[str, list[str]], graph: Any, sequence: bool) -> set[str]:
-    """Nodes whose value is the same in every step: those that only a static input reaches."""
+def _steady(
+    order: list[str], sources: dict[str, list[str]], stateless: set[str], back: set[tuple[str, str]], sequence: bool
+) -> set[str]:
+    """Nodes whose value is the same in every step: those that only a static input reaches, through no state."""
     steady: set[str] = set()
     for name in order:
-        fixed = not sequence if not sources[name] else all(s in steady for s in sources[name])
-        if fixed and not _spikes(graph.nodes[name]):
+        if not sources[name]:
+            fixed = not sequence
+        else:
+            fixed = all(s in steady and (s, name) not in back for s in sources[name])
+        if fixed and name in stateless:
             steady.add(name)
     return steady
-
-
-def _spikes(node: Any) -> bool:
-    return type(node).__name__ in ("LIF", "CubaLIF")
 
 
 def _node(node: Any, dt: float) -> Step:
@@ -146,48 +190,64 @@ def _scaled(node: Any, dt: float) -> Step:
     return lambda x: x * scale
 
 
-def _lif(node: Any, dt: float) -> Step:
-    return _neuron(node, dt, node.tau)
+def _sum_pool(node: Any, dt: float) -> Step:
+    kernel, stride, padding = (_ints(v) for v in (node.kernel_size, node.stride, node.padding))
+    count = int(np.prod(kernel))
+    return lambda x: functional.avg_pool2d(x, kernel, stride, padding) * count
 
 
-def _cuba_lif(node: Any, dt: float) -> Step:
-    fire = _neuron(node, dt, node.tau_mem)
-    alpha, scale = _decay(node.tau_syn, dt), _scale(node.w_in * dt / node.tau_syn)
+def _threshold(node: Any, dt: float) -> Step:
+    level = _tensor(node.threshold)
+    return lambda x: (x - level > 0).to(x.dtype)
+
+
+def _membrane(form: str) -> Callable[[Any, float], Step]:
+    """Nodes of a leaky ("leak") or a plain integrator ("sum"), which fire where they have a threshold."""
+
+    def make(node: Any, dt: float) -> Step:
+        names = {"tau": "tau_mem" if hasattr(node, "tau_mem") else "tau"}
+        given = (np.asarray(getattr(node, names.get(p, p)), np.float64) for p in FORMS[form].parameters)
+        advance = _affine(*FORMS[form].coefficients(dt, *given))
+        fires = hasattr(node, "v_threshold")
+        threshold, reset = (_tensor(node.v_threshold), _tensor(node.v_reset)) if fires else (None, None)
+        potential: list[Tensor] = []
+
+        def step(x: Tensor) -> Tensor:
+            v = advance(potential.pop() if potential else torch.zeros_like(x), x)
+            if threshold is None or reset is None:
+                potential.append(v)
+                return v
+            spike = (v - threshold > 0).to(v.dtype)
+            potential.append(torch.where(spike > 0, reset, v))
+            return spike
+
+        return step
+
+    return make
+
+
+def _current_based(node: Any, dt: float) -> Step:
+    tau, w_in = (np.asarray(v, np.float64) for v in (node.tau_syn, node.w_in))
+    advance = _affine(*synapse_coefficients(dt, tau, w_in), np.zeros(()))
+    membrane = _membrane("leak")(node, dt)
     current: list[Tensor] = []
 
     def step(x: Tensor) -> Tensor:
-        before = current.pop() if current else torch.zeros_like(x)
-        current.append(alpha * before + (x if scale is None else scale * x))
-        return fire(current[-1])
+        current.append(advance(current.pop() if current else torch.zeros_like(x), x))
+        return membrane(current[-1])
 
     return step
 
 
-def _neuron(node: Any, dt: float, tau: np.ndarray) -> Step:
-    beta, scale = _decay(tau, dt), _scale(node.r * dt / tau)
-    threshold, reset = _tensor(node.v_threshold), _tensor(node.v_reset)
-    leak = _tensor(node.v_leak)
-    if bool(leak.any()):
-        raise ValueError("this simulator needs v_leak = 0")
-    potential: list[Tensor] = []
+def _affine(decay: np.ndarray, gain: np.ndarray, offset: np.ndarray) -> Callable[[Tensor, Tensor], Tensor]:
+    """(v, x) -> decay v + gain x + offset; a gain of 1 but for rounding is one."""
+    kept, scale, added = _tensor(decay), None if np.allclose(gain, 1.0) else _tensor(gain), _tensor(offset)
 
-    def step(x: Tensor) -> Tensor:
-        before = potential.pop() if potential else torch.zeros_like(x)
-        v = beta * before + (x if scale is None else scale * x)
-        spike = (v - threshold > 0).to(v.dtype)
-        potential.append(torch.where(spike > 0, reset, v))
-        return spike
+    def advance(v: Tensor, x: Tensor) -> Tensor:
+        u = kept * v + (x if scale is None else scale * x)
+        return u + added if bool(added.any()) else u
 
-    return step
-
-
-def _decay(tau: np.ndarray, dt: float) -> Tensor:
-    return _tensor(1 - dt / np.asarray(tau))
-
-
-def _scale(factor: np.ndarray) -> Tensor | None:
-    """None where the factor is 1 but for rounding."""
-    return None if np.allclose(factor, 1.0) else _tensor(factor)
+    return advance
 
 
 _KINDS: dict[str, Callable[[Any, float], Step]] = {
@@ -200,6 +260,12 @@ _KINDS: dict[str, Callable[[Any, float], Step]] = {
     "AvgPool2d": _avg_pool,
     "Flatten": _flatten,
     "Scale": _scaled,
-    "LIF": _lif,
-    "CubaLIF": _cuba_lif,
+    "SumPool2d": _sum_pool,
+    "Threshold": _threshold,
+    "LI": _membrane("leak"),
+    "LIF": _membrane("leak"),
+    "I": _membrane("sum"),
+    "IF": _membrane("sum"),
+    "CubaLI": _current_based,
+    "CubaLIF": _current_based,
 }

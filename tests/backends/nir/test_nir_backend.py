@@ -16,7 +16,9 @@ import qsc
 import torch
 from qsc.backends.nir import TARGET, NirBackend
 from qsc.backends.nir.backend import GRAPH_FILE, read_graph
-from qsc.backends.nir.plan import DT, time_constant
+from qsc.backends.nir.neurons import time_constant
+from qsc.backends.nir.plan import DT
+from qsc.backends.nir.simulate import run_graph
 from qsc.ir import DYNAMIC, GraphBuilder, Module, Type, Value, ops, verify
 
 STEPS = 15
@@ -171,8 +173,6 @@ def test_equal_models_give_equal_bytes_in_every_process():
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        ({"reset": "subtract"}, "subtracts the threshold"),
-        ({"reset": "none"}, "does nothing"),
         ({"cuba": True, "delayed": True}, "delayed reset"),
         ({"use_state": True}, "last state of a neuron"),
     ],
@@ -191,9 +191,9 @@ def test_what_nir_cannot_hold_stays_on_the_host_with_a_reason(options: dict, rea
 @pytest.mark.parametrize(
     ("name", "value", "reason"),
     [
-        ("beta", 1.0, "its beta is 1; a NIR neuron needs one from 0 to below 1"),
+        ("beta", 1.5, "its beta is 1.5; a neuron of a network needs one from 0 to 1"),
         ("beta", np.nan, "its beta is nan"),
-        ("threshold", -0.5, "its threshold is -0.5; a NIR neuron needs one above 0"),
+        ("threshold", -0.5, "its threshold is -0.5; a NIR neuron needs one above its reset value 0"),
         ("threshold", np.inf, "its threshold is inf"),
     ],
 )
@@ -232,28 +232,30 @@ def test_quantised_weights_reach_the_file():
     assert bundle.costs["weight_bits"] == 4
 
 
-@pytest.mark.parametrize(("low", "high", "kind"), [(0.8, 0.9999999, np.float32), (0.0, 0.8, np.float64)])
+@pytest.mark.parametrize(("low", "high", "kind"), [(0.9, 0.9999999, np.float32), (0.0, 0.8, np.float64)])
 def test_time_constants_come_back_as_decays(low: float, high: float, kind: type):
     rng = np.random.default_rng(0)
     decays = np.concatenate([[low], rng.uniform(low, high, 20_000)]).astype(np.float32)
-    tau = time_constant(decays)
+    tau = time_constant(decays, DT)
     assert tau.dtype == kind
     assert np.array_equal((1 - DT / tau).astype(np.float32), decays)
 
 
-def test_a_cycle_is_refused():
-    from qsc.backends.nir.simulate import run_graph
-
-    one = np.ones(2, np.float32)
+def test_a_cycle_brings_the_spikes_of_the_step_before():
+    """One neuron that inhibits itself, by hand: v = 0.5 v + x - 2 s."""
+    one = np.ones(1, np.float32)
     nodes = {
-        "input": nir.Input({"input": np.array([2])}),
-        "lif": nir.LIF(one, one, 0 * one, one, 0 * one),
-        "back": nir.Linear(np.eye(2, dtype=np.float32)),
-        "output": nir.Output({"output": np.array([2])}),
+        "input": nir.Input({"input": np.array([1])}),
+        "lif": nir.LIF(2 * DT * one, 2 * one, 0 * one, one, 0 * one),
+        "back": nir.Linear(-2 * np.eye(1, dtype=np.float32)),
+        "output": nir.Output({"output": np.array([1])}),
     }
     edges = [("input", "lif"), ("lif", "back"), ("back", "lif"), ("lif", "output")]
-    with pytest.raises(ValueError, match="cycle"):
-        run_graph(nir.NIRGraph(nodes, edges), 2, DT, torch.zeros(1, 2), sequence=False)
+    x = torch.tensor([1.5, 1.5, 1.5, 3.5, 0.0, 2.5]).reshape(6, 1, 1)
+    spikes, counts = run_graph(nir.NIRGraph(nodes, edges), 6, DT, x, sequence=True)
+    # v: 1.5 fires; -0.5; 1.25 fires; 3.5 - 2 = 1.5 fires; 0 - 2 = -2; -1 + 2.5 = 1.5 fires.
+    assert spikes.ravel().tolist() == [1, 0, 1, 1, 0, 1]
+    assert counts == {"lif": 4.0}
 
 
 def test_a_residual_connection_is_two_edges():

@@ -173,8 +173,8 @@ class Hidden(nn.Module):
 CASES = [
     (Chained, STATIC, [{"a", "one", "b", "two"}], []),
     (LayerOnSequence, SEQUENCE, [{"a", "one"}], []),
-    (BatchFirst, BATCH_FIRST, [{"a", "one"}], ["permute: NIR has no node for permute"]),
-    (Counting, STATIC, [{"a", "one", "b", "two"}], ["add inside the loop: it reads the state"]),
+    (BatchFirst, BATCH_FIRST, [{"a", "one"}], ["permute: networks of neurons have no permute"]),
+    (Counting, STATIC, [{"a", "one", "b", "two"}], ["adds up over time without a neuron"]),
     (TwoOutputs, STATIC, [{"a", "one"}, {"b", "two"}], []),
     (ReadsPotential, STATIC, [{"b", "two"}], ["it reads the potential"]),
     (Potentials, STATIC, [], ["it reads the potential"]),

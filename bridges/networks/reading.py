@@ -1,0 +1,500 @@
+"""From a region of a program to a network of neurons, or to every reason why it is none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ...ir import Graph, Module, Node, TargetError, Value, ops
+from ...ir.diagnostics import Diagnostic
+from ...ir.ops import Launch, Scan
+from ...ir.ops.neurons import EulerNeuron
+from ...ir.ops.spiking import Neuron, SteppedNeuron
+from .layers import LAYERS, RefusedError, features, is_timed
+from .network import INPUT, Edge, Input, Layer, Network, Neurons, fresh_name
+
+HINTS = {
+    "batch_norm": " (fold-batchnorm removes it where a linear or conv layer comes before)",
+    "max_pool": " (avg_pool has one)",
+    "adaptive_avg_pool": " (avg_pool has one)",
+}
+"""What to say beside an op that no network has."""
+
+
+class _KnownError(Exception):
+    """What this depends on is refused, which has been said."""
+
+
+@dataclass(frozen=True)
+class Term:
+    """What a part put out `steps` steps ago; `source` is a part, an input, or a value that a loop carries."""
+
+    source: str
+    steps: int = 0
+
+
+@dataclass(frozen=True)
+class Signal:
+    """The sum of terms. spikes: whether every term is 0 or 1, so that the order of a sum does not matter."""
+
+    terms: tuple[Term, ...]
+    spikes: bool = False
+
+
+@dataclass(frozen=True)
+class Line:
+    """A delay line, as it is carried in under its name, or after this step's value has been pushed."""
+
+    carried: str
+    pushed: bool
+
+
+@dataclass
+class Scope:
+    """What is known of the values of one graph. A value is a signal, a constant, a state, a line, or refused."""
+
+    graph: Graph
+    signals: dict[str, Signal] = field(default_factory=dict)
+    constants: set[str] = field(default_factory=set)
+    """Made from weights alone."""
+    fills: dict[str, float] = field(default_factory=dict)
+    """Filled with one number."""
+    given: dict[str, tuple[Value, Scope]] = field(default_factory=dict)
+    """Inputs of a loop's body that are constants, and where they come from."""
+    hidden: dict[str, str] = field(default_factory=dict)
+    """Values that neurons keep to themselves -> the reason against their use."""
+    states: dict[str, str | None] = field(default_factory=dict)
+    """State that goes into a body -> what its neuron or line makes of it, None as long as none has."""
+    lines: dict[str, Line] = field(default_factory=dict)
+    pushed: dict[str, Signal] = field(default_factory=dict)
+    """Carried line -> what is pushed onto it."""
+
+
+def make_network(body: Graph, module: Module, outputs: int = 1) -> Network:
+    """The network of a launch body. Raises TargetError T0003 with everything that no network holds."""
+    reading = Reading(module, arrays=True, outputs=outputs)
+    reading.whole(body)
+    if reading.faults:
+        raise TargetError(reading.faults)
+    return reading.network
+
+
+def read_node(node: Node, module: Module, outputs: int = 1) -> tuple[Network, list[str]]:
+    """(network, reasons against it) of a node of the module's graph; a launch is read as a whole.
+
+    The arrays of layers are zeros of the right shape, those of neurons are there. outputs: how many values a launch may
+    give at most.
+    """
+    reading = Reading(module, arrays=False, outputs=outputs)
+    if isinstance(node.op, Launch):
+        reading.whole(node.op.body)
+    else:
+        reading.alone(node)
+    return reading.network, list(dict.fromkeys(d.message for d in reading.faults))
+
+
+class Reading:
+    """Walks a graph in order, adds parts to `network` and what no network holds to `faults`.
+
+    arrays: whether the weights of layers are looked up; without them the network has the right shape only.
+    """
+
+    def __init__(self, module: Module, *, arrays: bool, outputs: int = 1) -> None:
+        self.module = module
+        self.arrays = arrays
+        self.network = Network()
+        self.faults: list[Diagnostic] = []
+        self.inside = False
+        self._outputs = outputs
+        self._aliases: dict[str, Signal] = {}
+        """What a loop carries -> the signal that it is, one step later."""
+
+    def whole(self, body: Graph) -> None:
+        """Read a region that is to be one network: its inputs, its outputs, at least one neuron."""
+        names = [INPUT if k == 0 else f"{INPUT}{k}" for k in range(len(body.inputs))]
+        scope = Scope(body, {v.name: Signal((Term(name),)) for v, name in zip(body.inputs, names, strict=True)})
+        self._walk(scope)
+        if self.faults:
+            return
+        try:
+            self._close(scope, names)
+        except RefusedError as fault:
+            place = next((n.location for n in body.nodes if isinstance(n.op, Scan)), body.nodes[0].location)
+            self.faults.append(Diagnostic("T0003", str(fault), place))
+
+    def alone(self, node: Node) -> None:
+        """Read one node of the module's graph, whatever its inputs come from."""
+        makers = _constant_makers(node, self.module.graph)
+        made = {v.name for maker in makers for v in maker.results}
+        inputs = tuple(dict.fromkeys(v for v in node.operands if not v.is_weight and v.name not in made))
+        signals = {v.name: Signal((Term(f"{INPUT}{k}"),)) for k, v in enumerate(inputs)}
+        self._walk(Scope(Graph(inputs, (*makers, node), node.results), signals))
+
+    def _close(self, scope: Scope, names: list[str]) -> None:
+        """Fix inputs, outputs, and what the edges from carried values mean."""
+        body, network = scope.graph, self.network
+        signals = [_signal(scope, output) for output in body.outputs]
+        if len(body.inputs) != 1:
+            raise RefusedError(f"it reads {len(body.inputs)} values from outside, a network has one input")
+        if len(body.outputs) > self._outputs:
+            shown = ", ".join(v.name for v in body.outputs)
+            raise RefusedError(
+                f"{len(body.outputs)} of its values are used outside ({shown}), a network has one output"
+            )
+        if network.neurons == 0:
+            raise RefusedError("it holds no neuron")
+        network.inputs = [
+            Input(name, features(v.type), is_timed(v.type)) for name, v in zip(names, body.inputs, strict=True)
+        ]
+        network.edges = [edge for e in network.edges for edge in self._resolved(e)]
+        for output, signal in zip(body.outputs, signals, strict=True):
+            terms = [t for term in signal.terms for t in self._sources(term)]
+            if len(terms) != 1 or terms[0].source in names:
+                raise RefusedError("its output is a sum, and a network puts out one part")
+            if terms[0].steps:
+                raise RefusedError("its output is of an earlier step")
+            if not is_timed(output.type):
+                raise RefusedError("its output does not depend on time")
+            network.outputs.append(terms[0].source)
+
+    def _sources(self, term: Term) -> list[Term]:
+        """The parts behind a term, through the values that loops carry."""
+        if term.source not in self._aliases:
+            return [term]
+        later = (Term(t.source, t.steps + term.steps + 1) for t in self._aliases[term.source].terms)
+        return [part for t in later for part in self._sources(t)]
+
+    def _resolved(self, edge: Edge) -> list[Edge]:
+        return [Edge(t.source, edge.target, t.steps) for t in self._sources(Term(edge.source, edge.steps))]
+
+    def _walk(self, scope: Scope) -> None:
+        for node in scope.graph.nodes:
+            try:
+                if not _note_constant(scope, node):
+                    self._node(scope, node)
+            except RefusedError as fault:
+                place = f" at {node.location}" if node.location else ""
+                message = f"{node.op.mnemonic} inside the loop: {fault}{place}" if self.inside else str(fault)
+                self.faults.append(Diagnostic("T0003", message, node.location))
+            except _KnownError:
+                continue
+
+    def _node(self, scope: Scope, node: Node) -> None:
+        op = node.op
+        if any(v.type.dtype == "f64" for v in (*node.operands, *node.results)):
+            raise RefusedError("it computes in float64, networks of neurons in float32")
+        if isinstance(op, Scan):
+            self._scan(scope, node, op)
+        elif isinstance(op, Neuron):
+            self._neurons(scope, node, op)
+        elif isinstance(op, ops.Add):
+            scope.signals[node.results[0].name] = _sum(scope, node)
+        elif isinstance(op, ops.Push):
+            self._push(scope, node)
+        elif isinstance(op, ops.Tap | ops.DelayedLinear):
+            self._tap(scope, node)
+        elif type(op) in LAYERS:
+            self._layer(scope, node)
+        else:
+            raise RefusedError(f"networks of neurons have no {op.mnemonic}" + HINTS.get(op.mnemonic, ""))
+
+    def _layer(self, scope: Scope, node: Node) -> None:
+        data = [v for v in node.operands if not _is_constant(scope, v)]
+        if not data:
+            raise RefusedError("its input is a constant")
+        signal = _signal(scope, data[0])
+        if len(data) > 1:
+            raise RefusedError(f"it multiplies by {data[1].name}, which is computed while the model runs")
+        made = LAYERS[type(node.op)](node, lambda k: self.weight(scope, node, k))
+        if made is None:
+            scope.signals[node.results[0].name] = signal
+            return
+        name = self._add(node, *made, signal, self._bits(scope, node) if "weight" in made[1] else 32)
+        scope.signals[node.results[0].name] = Signal((Term(name),), spikes=isinstance(node.op, ops.Fire))
+
+    def _add(self, node: Node, kind: str, fields: dict[str, Any], signal: Signal, bits: int = 32) -> str:
+        shape = features(node.results[0].type)
+        return self._insert(node, Layer(kind, shape, fields, node.op.mnemonic, node.location, bits), signal)
+
+    def _insert(self, node: Node, part: Layer | Neurons, signal: Signal) -> str:
+        """Add a part that is fed a signal; its name is made from where it came from."""
+        name = fresh_name(node.location.path or node.results[0].name, self.network.parts)
+        self.network.parts[name] = part
+        self.network.edges += [Edge(term.source, name, term.steps) for term in signal.terms]
+        return name
+
+    # Loops, states and delay lines
+
+    def _scan(self, scope: Scope, node: Node, op: Scan) -> None:
+        inner = self._enter(scope, node, op)
+        if self.network.steps not in (0, op.steps):
+            raise RefusedError(f"loops of {self.network.steps} and of {op.steps} steps are connected")
+        self.network.steps = op.steps
+        before = len(self.faults)
+        self.inside = True
+        self._walk(inner)
+        self.inside = False
+        if len(self.faults) > before:
+            return
+        for start, end in zip(op.body.inputs[: op.carried], op.body.outputs, strict=False):
+            self._carry(inner, start, end)
+        for start in op.body.inputs[: op.carried]:
+            if self._adds_up(_carried(start.name, inner), frozenset()):
+                raise RefusedError(f"it reads the state {start.name}, which adds up over time without a neuron")
+        for result in node.results[: op.carried]:
+            scope.hidden[result.name] = "the last state of a neuron is used, and states stay inside neurons"
+        for result, made in zip(node.results[op.carried :], op.body.outputs[op.carried :], strict=True):
+            if made.name in inner.signals:
+                scope.signals[result.name] = inner.signals[made.name]
+            else:
+                scope.hidden[result.name] = inner.hidden.get(made.name, "it does not depend on the input")
+
+    def _carry(self, inner: Scope, start: Value, end: Value) -> None:
+        """What a loop carries is a neuron's state, a delay line, or a signal that is read a step later."""
+        alias = _carried(start.name, inner)
+        if inner.states[start.name] == end.name:
+            if start.name in inner.pushed:
+                self._aliases[alias] = inner.pushed[start.name]
+            elif end.name in inner.signals:
+                self._aliases[alias] = inner.signals[end.name]
+            return
+        if inner.states[start.name] is not None or end.name not in inner.signals:
+            raise RefusedError(f"it carries {start.name}, which is neither the state of a neuron nor a signal")
+        self._aliases[alias] = inner.signals[end.name]
+
+    def _adds_up(self, source: str, seen: frozenset[str]) -> bool:
+        """Whether what a loop carries is made of itself, through sums alone."""
+        if source in seen:
+            return True
+        terms = self._aliases[source].terms if source in self._aliases else ()
+        return any(self._adds_up(t.source, seen | {source}) for t in terms)
+
+    def _enter(self, scope: Scope, node: Node, op: Scan) -> Scope:
+        """The scope of a loop's body."""
+        if self.inside:
+            raise RefusedError("it is a loop inside a loop")
+        inner, split = Scope(op.body), op.carried + op.sequences
+        for k, (given, inside) in enumerate(zip(node.operands, op.body.inputs, strict=True)):
+            if k < op.carried:
+                if scope.fills.get(given.name) != 0.0:
+                    raise RefusedError(f"the state {inside.name} does not start at zero")
+                inner.states[inside.name] = None
+                inner.lines[inside.name] = Line(inside.name, False)
+                inner.signals[inside.name] = Signal((Term(_carried(inside.name, inner)),))
+            elif k >= split and _is_constant(scope, given):
+                inner.given[inside.name] = (given, scope)
+                inner.constants.add(inside.name)
+            elif k >= split and is_timed(given.type):
+                raise RefusedError(f"every step reads all of {given.name}")
+            else:
+                inner.signals[inside.name] = _signal(scope, given)
+        return inner
+
+    def _push(self, scope: Scope, node: Node) -> None:
+        x, line = node.operands
+        if scope.states.get(line.name, "") is not None:
+            raise RefusedError(f"its line {line.name} is not carried from step to step for it alone")
+        scope.pushed[line.name] = _signal(scope, x)
+        scope.states[line.name] = node.results[0].name
+        scope.lines[node.results[0].name] = Line(line.name, True)
+
+    def _tap(self, scope: Scope, node: Node) -> None:
+        """A part that delays."""
+        line = scope.lines.get(node.operands[0].name)
+        if line is None:
+            raise RefusedError(f"{node.operands[0].name} is not a delay line")
+        steps = self.weight(scope, node, len(node.operands) - 1)
+        if steps is None:
+            raise RefusedError("its delays are computed while the model runs")
+        # The newest place of a line that is carried in is a step old, which its edge says.
+        fields: dict[str, Any] = {"steps": np.asarray(steps, np.int64) - 1}
+        if isinstance(node.op, ops.DelayedLinear):
+            fields["weight"] = self.weight(scope, node, 1)
+        signal = scope.pushed[line.carried] if line.pushed else Signal((Term(_carried(line.carried, scope)),))
+        kind = "delayed_linear" if "weight" in fields else "delay"
+        name = self._add(node, kind, fields, signal)
+        scope.signals[node.results[0].name] = Signal((Term(name),))
+
+    def _neurons(self, scope: Scope, node: Node, op: Neuron) -> None:
+        if not self.inside:
+            raise RefusedError("a single step of a neuron: networks hold neurons inside a loop over time")
+        spikes, after = node.results[: int(op.fires)], node.results[int(op.fires) :]
+        for start, end in zip(node.operands[1 : 1 + op.states], after, strict=True):
+            if scope.states.get(start.name, "") is not None:
+                raise RefusedError(f"its state {start.name} is not carried from step to step for it alone")
+            scope.states[start.name] = end.name
+            scope.hidden[end.name] = f"it reads the potential {end.name}, and neurons put out spikes"
+            del scope.signals[start.name]
+            scope.hidden[start.name] = f"it reads the state {start.name}, and states stay inside neurons"
+        signal = _signal(scope, node.operands[0])
+        shape = features(node.results[0].type)
+        parameters: dict[str, np.ndarray] = {}
+        for name, value in zip(_names(op), node.operands[1 + op.states :], strict=True):
+            parameters[name] = self._parameter(scope, op, name, value)
+        if isinstance(op, EulerNeuron):
+            if self.network.dt not in (None, op.dt):
+                raise RefusedError(f"neurons with steps of {self.network.dt:g} s and of {op.dt:g} s are connected")
+            self.network.dt = op.dt
+        name = self._insert(node, Neurons(op, shape, parameters, node.location), signal)
+        made = Signal((Term(name),), spikes=op.fires)
+        if spikes:
+            scope.signals[spikes[0].name] = made
+        else:
+            scope.signals[after[-1].name] = made
+            del scope.hidden[after[-1].name]
+
+    def _parameter(self, scope: Scope, op: Neuron, name: str, value: Value) -> np.ndarray:
+        """A parameter of neurons, checked: files of networks take any number."""
+        array = self._stored(scope, value)
+        if array is None:
+            raise RefusedError(f"its {name} is computed while the model runs")
+        wrong = array[~(np.isfinite(array) & _RANGES[name][0](array))]
+        if wrong.size:
+            raise RefusedError(f"its {name} is {wrong.ravel()[0]:g}; a neuron of a network needs {_RANGES[name][1]}")
+        if isinstance(op, SteppedNeuron):
+            return np.asarray(array, np.float32)
+        return array
+
+    # Constants
+
+    def weight(self, scope: Scope, node: Node, index: int) -> np.ndarray | None:
+        """The array of a node's operand, None where there is none. RefusedError where it is not finite."""
+        if index >= len(node.operands):
+            return None
+        value = node.operands[index]
+        if not self.arrays and value.type.is_float:
+            return np.zeros(value.type.shape, np.float32)
+        array = self._stored(scope, value)
+        if array is None:
+            raise RefusedError(f"{value.name} is computed while the model runs")
+        if not np.isfinite(array).all():
+            where = np.argwhere(~np.isfinite(array))[0].tolist()
+            raise RefusedError(f"the weight {value.name.removeprefix('@')} is {array[tuple(where)]} at index {where}")
+        return array
+
+    def _bits(self, scope: Scope, node: Node) -> int:
+        """Bits of a number and its sign, for weights that are integers with a scale; 32 for floats."""
+        maker = scope.graph.producers().get(node.operands[1].name)
+        if not self.arrays or maker is None or not isinstance(maker.op, ops.Dequantize):
+            return 32
+        integers = self._constant(scope, maker.operands[0])
+        return 32 if integers is None else int(np.abs(integers.astype(np.int64)).max(initial=0)).bit_length() + 1
+
+    def _stored(self, scope: Scope, value: Value) -> np.ndarray | None:
+        """The array of a value; of a cast weight, the weight, so that what was read is written to the last bit."""
+        maker = scope.graph.producers().get(value.name)
+        if maker is not None and isinstance(maker.op, ops.Cast) and maker.operands[0].is_weight:
+            return self._constant(scope, maker.operands[0])
+        if value.name in scope.given:
+            given, outer = scope.given[value.name]
+            return self._stored(outer, given)
+        return self._constant(scope, value)
+
+    def _constant(self, scope: Scope, value: Value) -> np.ndarray | None:
+        if value.is_weight:
+            return self.module.weights.get(value.weight_name)
+        if value.name in scope.given:
+            given, outer = scope.given[value.name]
+            return self._constant(outer, given)
+        from ...ir.interpreter import constant_value
+
+        return constant_value(value, scope.graph, self.module)
+
+
+_Check = tuple[Callable[[np.ndarray], np.ndarray], str]
+
+_ANY: _Check = (lambda x: np.ones(x.shape, bool), "a finite one")
+_DECAY: _Check = (lambda x: (x >= 0) & (x <= 1), "one from 0 to 1")
+_TAU: _Check = (lambda x: x > 0, "one above 0")
+_RANGES: dict[str, _Check] = {
+    "alpha": (lambda x: (x >= 0) & (x < 1), "one from 0 to below 1"),
+    "beta": _DECAY,
+    "threshold": _ANY,
+    "tau": _TAU,
+    "tau_syn": _TAU,
+    "w_in": _ANY,
+    "r": _ANY,
+    "v_leak": _ANY,
+    "v_reset": _ANY,
+}
+"""Parameter -> what it has to be."""
+
+
+def _names(op: Neuron) -> tuple[str, ...]:
+    if isinstance(op, EulerNeuron):
+        return op.parameters()
+    return ("alpha", "beta", "threshold") if op.states == 2 else ("beta", "threshold")
+
+
+def _carried(name: str, scope: Scope) -> str:
+    """The source that stands for what a loop carries; no part's name has a blank."""
+    return f"{name} of {id(scope.graph)}"
+
+
+def _is_constant(scope: Scope, value: Value) -> bool:
+    return value.is_weight or value.name in scope.constants
+
+
+def _signal(scope: Scope, value: Value) -> Signal:
+    """The signal of a value that a node reads."""
+    if value.name in scope.signals:
+        return scope.signals[value.name]
+    if value.name in scope.hidden:
+        raise RefusedError(scope.hidden[value.name])
+    if _is_constant(scope, value) or value.name in scope.fills:
+        raise RefusedError("its input is a constant")
+    raise _KnownError
+
+
+def _note_constant(scope: Scope, node: Node) -> bool:
+    """Take note of a node that depends on weights alone; False for any other."""
+    op, names = node.op, [v.name for v in node.results]
+    if isinstance(op, ops.Constant):
+        scope.fills[names[0]] = op.value
+    elif isinstance(op, ops.Cast | ops.Expand | ops.Reshape) and node.operands[0].name in scope.fills:
+        scope.fills[names[0]] = scope.fills[node.operands[0].name]
+    elif op.bodies or not node.operands or not all(_is_constant(scope, v) for v in node.operands):
+        return False
+    if not node.results[0].type.batched:
+        scope.constants.update(names)
+    return True
+
+
+def _constant_makers(node: Node, graph: Graph) -> tuple[Node, ...]:
+    """The nodes that `node` needs and that are made of weights and constants alone, in order."""
+    makers = graph.producers()
+    scope = Scope(graph)
+    found: list[Node] = []
+    for maker in graph.nodes:
+        if maker is node:
+            break
+        if _note_constant(scope, maker):
+            found.append(maker)
+    known = {v.name for maker in found for v in maker.results}
+    needed: set[str] = set()
+    waiting = [v.name for v in node.operands if v.name in known]
+    while waiting:
+        name = waiting.pop()
+        if name not in needed:
+            needed.add(name)
+            waiting += [v.name for v in makers[name].operands if v.name in known]
+    return tuple(m for m in found if any(v.name in needed for v in m.results))
+
+
+def _sum(scope: Scope, node: Node) -> Signal:
+    if len(node.operands) != 2 or any(_is_constant(scope, v) or v.name in scope.fills for v in node.operands):
+        raise RefusedError("it adds a constant; a network adds what parts put out")
+    a, b = node.operands
+    if features(a.type) != features(b.type):
+        raise RefusedError(f"it adds {a.type} and {b.type}; a network adds signals of one shape")
+    first, second = _signal(scope, a), _signal(scope, b)
+    terms = first.terms + second.terms
+    if len(set(terms)) != len(terms):
+        raise RefusedError("it adds one value twice; a network has one edge from a part to a part")
+    spikes = first.spikes and second.spikes
+    if len(terms) > 2 and not spikes:
+        raise RefusedError("it adds more than two values; a network does not say in which order they are rounded")
+    return Signal(terms, spikes)
