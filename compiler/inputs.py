@@ -17,11 +17,19 @@ def read_arrays(path: Path, names: Sequence[str]) -> list[np.ndarray]:
 
     A .npz with a single array serves a model with a single input under any name. InputError if it cannot be read.
     """
+    return choose_arrays(path, open_arrays(path), names)
+
+
+def choose_arrays(path: Path, found: np.ndarray | Mapping[str, np.ndarray], names: Sequence[str]) -> list[np.ndarray]:
+    """What `open_arrays` found as the inputs of these names. InputError where the names differ."""
+    return [found] if isinstance(found, np.ndarray) else _by_name(path, found, names)
+
+
+def open_arrays(path: Path) -> np.ndarray | dict[str, np.ndarray]:
+    """The array of a .npy file, or the arrays of a .npz file by name. InputError R0004 if it cannot be read."""
     try:
         found = np.load(path, allow_pickle=False)
-        if isinstance(found, np.ndarray):
-            return [found]
-        arrays = {name: found[name] for name in found.files}
+        return found if isinstance(found, np.ndarray) else {name: found[name] for name in found.files}
     except FileNotFoundError:
         raise InputError.of("R0004", f"there is no file {path}") from None
     except OSError as fault:
@@ -32,7 +40,6 @@ def read_arrays(path: Path, names: Sequence[str]) -> list[np.ndarray]:
             f"{path} is not a whole .npy or .npz file of numbers",
             help="write it with numpy.save or numpy.savez",
         ) from None
-    return _by_name(path, arrays, names)
 
 
 def _by_name(path: Path, arrays: Mapping[str, np.ndarray], names: Sequence[str]) -> list[np.ndarray]:

@@ -76,6 +76,22 @@ def write_folder(folder: Path, files: Mapping[str, bytes], manifest: dict[str, A
             shutil.rmtree(temporary, ignore_errors=True)
 
 
+def write_file(path: Path, data: bytes) -> None:
+    """Write one file atomically, its folder too where there is none. MissingError E0003 where that fails."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+            os.chmod(temporary, 0o644)
+            os.replace(temporary, path)
+        finally:
+            Path(temporary).unlink(missing_ok=True)
+    except OSError as fault:
+        raise cannot_write(path, fault) from None
+
+
 def cannot_write(path: Path, fault: OSError) -> MissingError:
     """The error for an output that cannot be written, with the reason in words."""
     reasons = {errno.ENOSPC: "no space is left on the disk", errno.EEXIST: "a part of the path is a file"}

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import io
-import os
-import tempfile
 from pathlib import Path
 
 import click
 import numpy as np
 
+from ..spikes.events import SAME_BIN
 from .common import (
     PATH,
     Progress,
@@ -27,6 +26,7 @@ EPILOG = """Example:
   qsc run build/qcnn --input x.npy -o y.npy
   qsc run build/qcnn --input x.npy --shots 4096 --seed 1
   qsc run build/qcnn --input x.npy --shots 4096 --workers 4 --journal qcnn.journal -o y.npy
+  qsc run build/snn --input images.npy --encode "latency{tau=5}" -o spikes.csv
 
 A run that was interrupted goes on from its journal when the same command is given again.
 """
@@ -35,9 +35,28 @@ A run that was interrupted goes on from its journal when the same command is giv
 @click.command("run", epilog=EPILOG)
 @click.argument("bundle", type=PATH)
 @click.option(
-    "--input", "-i", "inputs", type=PATH, required=True, help="Inputs: .npy, or .npz for several, batch first."
+    "--input",
+    "-i",
+    "inputs",
+    type=PATH,
+    required=True,
+    help="Inputs: .npy, or .npz for several, batch first; or events: .csv, .npz, or .npy records.",
 )
-@click.option("--output", "-o", type=PATH, help="Where to write the outputs (.npy, or .npz for several).")
+@click.option(
+    "--output", "-o", type=PATH, help="Where to write the outputs: .npy, .npz for several, or .csv for events."
+)
+@click.option("--encode", "encoder", metavar="ENCODER", help="Encode the inputs as spikes, as in latency{tau=5}.")
+@click.option(
+    "--dt", type=click.FloatRange(min=0, min_open=True), help="Seconds of one step [default: the neurons' own]."
+)
+@click.option(
+    "--same-bin",
+    type=click.Choice(SAME_BIN),
+    default="count",
+    show_default=True,
+    help="Events of one neuron in one step: their values add up, or are clipped to one event.",
+)
+@click.option("--events", is_flag=True, help="Write the output as events into a .npz or .npy file too.")
 @click.option("--shots", type=click.IntRange(min=1), help="Measure this many shots instead of computing exact values.")
 @click.option("--noise", is_flag=True, help="Simulate the device's own noise.")
 @seed_option
@@ -50,6 +69,10 @@ def command(
     bundle: Path,
     inputs: Path,
     output: Path | None,
+    encoder: str | None,
+    dt: float | None,
+    same_bin: str,
+    events: bool,
     shots: int | None,
     noise: bool,
     seed: int,
@@ -61,10 +84,16 @@ def command(
 ) -> None:
     """Run BUNDLE on inputs: device parts by the embedded simulator, the rest on the host."""
     from ..bundle import load
-    from ..inputs import read_arrays
+    from ..spikes.encoders import parse_encoder
+    from ..spikes.given import Reading, read_inputs, write_spikes
 
+    if events and output is None:
+        raise click.UsageError("--events says how to write: name a file with -o")
+    how = Reading(None if encoder is None else parse_encoder(encoder), dt, same_bin, seed)
     compiled = load(bundle)
-    given = read_arrays(inputs, [v.name for v in compiled.program.graph.inputs])
+    given, remarks = read_inputs(inputs, compiled.program, how)
+    for remark in remarks if not quiet else ():
+        click.echo(f"remark: {remark}", err=True)
     with Progress(quiet or as_json) as step:
         outputs = compiled.outputs(
             *given,
@@ -78,12 +107,15 @@ def command(
         )
     names = [v.name for v in compiled.program.graph.outputs]
     errors = {name: e for name, e in zip(names, compiled.standard_errors, strict=True) if e is not None}
-    if output is not None:
+    if output is not None and (events or output.suffix == ".csv"):
+        write_spikes(output, outputs, compiled.program, how)
+    elif output is not None:
         _write(output, dict(zip(names, outputs, strict=True)), errors)
     facts = {
         "outputs": {name: list(o.shape) for name, o in zip(names, outputs, strict=True)},
         "counts": compiled.run_counts,
         "largest_standard_errors": {name: float(e.max(initial=0.0)) for name, e in errors.items()},
+        "remarks": remarks,
     }
     if as_json:
         print_json(facts | {"written": str(output) if output else None})
@@ -93,7 +125,7 @@ def command(
 
 def _write(path: Path, outputs: dict[str, np.ndarray], errors: dict[str, np.ndarray]) -> None:
     """The outputs; an .npz also gets the standard errors that are known, as NAME.standard_error."""
-    from ..storage import cannot_write
+    from ..storage import write_file
 
     buffer = io.BytesIO()
     if path.suffix not in (".npy", ".npz"):
@@ -105,18 +137,7 @@ def _write(path: Path, outputs: dict[str, np.ndarray], errors: dict[str, np.ndar
         np.save(buffer, next(iter(outputs.values())), allow_pickle=False)
     if path.suffix != ".npz" and len(outputs) > 1:
         raise click.BadParameter(f"the model has {len(outputs)} outputs: name a .npz file", param_hint="-o")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(buffer.getvalue())
-            os.chmod(temporary, 0o644)
-            os.replace(temporary, path)
-        finally:
-            Path(temporary).unlink(missing_ok=True)
-    except OSError as fault:
-        raise cannot_write(path, fault) from None
+    write_file(path, buffer.getvalue())
 
 
 def _summarise(

@@ -202,6 +202,8 @@ def describe_encoders() -> str:
 
 def _drawn(chance: np.ndarray, frame: Frame) -> np.ndarray:
     """Spikes with these probabilities, (rows, ...) -> (steps, rows, ...). More steps do not change the first ones."""
+    if frame.seed < 0:
+        raise _wrong("seed", frame.seed, "a whole number, 0 or more")
     rows = range(len(chance)) if frame.rows is None else frame.rows
     spikes = np.empty((frame.steps, *chance.shape), np.float32)
     for at, (number, row) in enumerate(zip(rows, chance, strict=True)):
