@@ -59,14 +59,14 @@ def _conv(node: Node, weight: Weight) -> Made:
     return "conv", _with_bias(weight) | geometry
 
 
-def _avg_pool(node: Node, weight: Weight) -> Made:
+def _pool(node: Node, weight: Weight) -> Made:
     op = node.op
-    assert isinstance(op, ops.AvgPool)
+    assert isinstance(op, ops.AvgPool | ops.SumPool)
     if len(op.kernel) != 2 or len(features(node.operands[0].type)) != 3:
-        raise RefusedError("networks have average pooling over two dimensions of images with channels only")
-    if op.ceil or (any(op.padding) and not op.count_padding):
-        raise RefusedError("average pooling of a network counts padding and rounds down")
-    return "avg_pool", {"kernel": op.kernel, "stride": op.stride, "padding": op.padding}
+        raise RefusedError("networks have pooling over two dimensions of images with channels only")
+    if op.ceil or (isinstance(op, ops.AvgPool) and any(op.padding) and not op.count_padding):
+        raise RefusedError("pooling of a network counts padding and rounds down")
+    return op.mnemonic, {"kernel": op.kernel, "stride": op.stride, "padding": op.padding}
 
 
 def _reshape(node: Node, weight: Weight) -> Made | None:
@@ -117,7 +117,8 @@ def _fire(node: Node, weight: Weight) -> Made:
 LAYERS: dict[type, Callable[[Node, Weight], Made | None]] = {
     ops.Linear: _linear,
     ops.Conv: _conv,
-    ops.AvgPool: _avg_pool,
+    ops.AvgPool: _pool,
+    ops.SumPool: _pool,
     ops.Reshape: _reshape,
     ops.Mul: _mul,
     ops.Neg: _neg,

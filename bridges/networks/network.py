@@ -178,6 +178,13 @@ class Network:
         return [e for e in self.edges if e.source == name]
 
 
+def parameter_names(op: Neuron) -> tuple[str, ...]:
+    """What the operands of a neuron after its input and its states are called, in order."""
+    if isinstance(op, EulerNeuron):
+        return op.parameters()
+    return ("alpha", "beta", "threshold") if op.states == 2 else ("beta", "threshold")
+
+
 def spiking(part: Part) -> bool:
     """Whether a part puts out 0 and 1 only."""
     return part.op.fires if isinstance(part, Neurons) else part.kind == "fire"

@@ -14,7 +14,7 @@ from ...ir.ops import Launch, Scan
 from ...ir.ops.neurons import EulerNeuron
 from ...ir.ops.spiking import Neuron, SteppedNeuron
 from .layers import LAYERS, RefusedError, features, is_timed
-from .network import INPUT, Edge, Input, Layer, Network, Neurons, fresh_name
+from .network import INPUT, Edge, Input, Layer, Network, Neurons, fresh_name, parameter_names
 
 HINTS = {
     "batch_norm": " (fold-batchnorm removes it where a linear or conv layer comes before)",
@@ -305,6 +305,7 @@ class Reading:
         """A part that delays."""
         line = scope.lines.get(node.operands[0].name)
         if line is None:
+            _signal(scope, node.operands[0])
             raise RefusedError(f"{node.operands[0].name} is not a delay line")
         steps = self.weight(scope, node, len(node.operands) - 1)
         if steps is None:
@@ -332,7 +333,7 @@ class Reading:
         signal = _signal(scope, node.operands[0])
         shape = features(node.results[0].type)
         parameters: dict[str, np.ndarray] = {}
-        for name, value in zip(_names(op), node.operands[1 + op.states :], strict=True):
+        for name, value in zip(parameter_names(op), node.operands[1 + op.states :], strict=True):
             parameters[name] = self._parameter(scope, op, name, value)
         if isinstance(op, EulerNeuron):
             if self.network.dt not in (None, op.dt):
@@ -423,12 +424,6 @@ _RANGES: dict[str, _Check] = {
 """Parameter -> what it has to be."""
 
 
-def _names(op: Neuron) -> tuple[str, ...]:
-    if isinstance(op, EulerNeuron):
-        return op.parameters()
-    return ("alpha", "beta", "threshold") if op.states == 2 else ("beta", "threshold")
-
-
 def _carried(name: str, scope: Scope) -> str:
     """The source that stands for what a loop carries; no part's name has a blank."""
     return f"{name} of {id(scope.graph)}"
@@ -495,6 +490,4 @@ def _sum(scope: Scope, node: Node) -> Signal:
     if len(set(terms)) != len(terms):
         raise RefusedError("it adds one value twice; a network has one edge from a part to a part")
     spikes = first.spikes and second.spikes
-    if len(terms) > 2 and not spikes:
-        raise RefusedError("it adds more than two values; a network does not say in which order they are rounded")
     return Signal(terms, spikes)

@@ -61,6 +61,17 @@ def _avg_pool(op: ops.AvgPool, args: Sequence[Tensor], env: Environment) -> tupl
     return (pool(env.floats(*args)[0], op.kernel, op.stride, op.padding, op.ceil, op.count_padding),)
 
 
+@meaning(ops.SumPool)
+def _sum_pool(op: ops.SumPool, args: Sequence[Tensor], env: Environment) -> tuple[Tensor, ...]:
+    (x,) = env.floats(*args)
+    if len(op.kernel) == 1:
+        # torch takes a divisor for images and volumes only; a row is an image of height 1.
+        sizes = (1, *op.kernel), (1, *op.stride), (0, *op.padding)
+        return (functional.avg_pool2d(x.unsqueeze(-2), *sizes, op.ceil, divisor_override=1).squeeze(-2),)
+    pool = functional.avg_pool2d if len(op.kernel) == 2 else functional.avg_pool3d
+    return (pool(x, op.kernel, op.stride, op.padding, op.ceil, divisor_override=1),)
+
+
 @meaning(ops.AdaptiveAvgPool)
 def _adaptive_avg_pool(op: ops.AdaptiveAvgPool, args: Sequence[Tensor], env: Environment) -> tuple[Tensor, ...]:
     return (_ADAPTIVE_AVG_POOL[len(op.size)](env.floats(*args)[0], op.size),)

@@ -13,6 +13,7 @@ from .layers import (
     Linear,
     MaxPool,
     Softmax,
+    SumPool,
 )
 from .logic import Logic
 from .mitigation import Extrapolate, MitigatedExpectation
@@ -141,6 +142,7 @@ __all__ = [
     "Stack",
     "Sub",
     "Sum",
+    "SumPool",
     "Synaptic",
     "Take",
     "Tanh",

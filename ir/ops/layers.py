@@ -160,6 +160,13 @@ class AvgPool(Pool):
 
 
 @dataclass(frozen=True)
+class SumPool(Pool):
+    """Sum of every window."""
+
+    mnemonic = "sum_pool"
+
+
+@dataclass(frozen=True)
 class AdaptiveAvgPool(Op):
     """Mean over windows chosen so that the last n dimensions become `size`."""
 

@@ -123,13 +123,6 @@ BAD: list[tuple[tuple[int, ...], Layers, str]] = [
     ((2, 6, 6), one(ops.AvgPool((2, 2), (2, 2), (1, 1), False, False)), "counts padding"),
     ((2, 6), one(ops.AvgPool((2,), (2,), (0,))), "two dimensions of images"),
     ((4,), one(ops.Reshape((DYNAMIC, 2, 2))), "networks have no reshape but flatten"),
-    (
-        (3,),
-        lambda b, x: b.add(
-            ops.Add(), b.add(ops.Add(), *(b.add(ops.Linear(), x, b.weight("q"))[0] for _ in "ab"))[0], x
-        )[0],
-        "adds more than two values",
-    ),
 ]
 BAD_WEIGHTS = {
     "m": normal(4),

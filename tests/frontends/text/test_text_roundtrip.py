@@ -244,6 +244,7 @@ CASES: dict[str, Callable[[Draw, Module], OpCase]] = {
     "softmax": _plain(lambda draw: ops.Softmax(_one_of(draw, 1, 2, -1)), MATRIX),
     "max_pool": _pool(ops.MaxPool),
     "avg_pool": _pool(ops.AvgPool),
+    "sum_pool": _plain(lambda draw: ops.SumPool((2, 2), (draw(SIZES), 1), (0, 1), draw(st.booleans())), IMAGE),
     "adaptive_avg_pool": _plain(lambda draw: ops.AdaptiveAvgPool(draw(st.tuples(SIZES, SIZES))), IMAGE),
     "leaky": _neuron(ops.Leaky),
     "synaptic": _neuron(ops.Synaptic),

@@ -154,3 +154,19 @@ def test_layers_are_differentiable_in_inputs_and_weights(single_op):
     x, w, b = (t.double().requires_grad_() for t in (numbers(2, 4, 6), numbers(4, 2, 3, seed=1), numbers(4, seed=2)))
     module = single_op(ops.Conv((2,), (1,), (1,), 2), [x, w, b])
     assert torch.autograd.gradcheck(lambda *v: evaluate(module, v)[0], (x, w, b))
+
+
+@pytest.mark.parametrize("ceil", [False, True])
+@pytest.mark.parametrize("shape", [(2, 3, 9, 8), (2, 3, 9)])
+def test_sum_pooling_is_a_convolution_with_ones(shape: tuple[int, ...], ceil: bool, apply):
+    n = len(shape) - 2
+    op = ops.SumPool((3, 2)[:n], (2, 3)[:n], (1, 0)[:n], ceil)
+    x = torch.randint(0, 2, shape).float()
+    (given,) = apply(op, x, batched=(0,))
+    kernel = torch.ones(3, 1, *op.kernel)
+    conv = torch.nn.functional.conv2d if n == 2 else torch.nn.functional.conv1d
+    # Enough zeros behind for a window that hangs over the end.
+    sides = [size for p, k in zip(op.padding[::-1], op.kernel[::-1], strict=True) for size in (p, p + k)]
+    padded = torch.nn.functional.pad(x, sides)
+    wanted = conv(padded, kernel, None, op.stride, groups=3)
+    assert torch.equal(given, wanted[(..., *(slice(0, d) for d in given.shape[2:]))])
