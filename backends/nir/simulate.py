@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import io
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,12 +25,17 @@ from .cycles import steps_of
 from .plan import NEURONS, STATEFUL
 
 Step = Callable[[Tensor], Tensor]
+Watch = Callable[[str, Tensor, Tensor, Tensor | None], None]
+"""Told of a node in a step: its name, what came in, what it put out, and its potentials before a reset."""
 
 
-def run_graph(graph: Any, steps: int, dt: float, x: Tensor, *, sequence: bool) -> tuple[Tensor, dict[str, float]]:
+def run_graph(
+    graph: Any, steps: int, dt: float, x: Tensor, *, sequence: bool, watch: Watch | None = None
+) -> tuple[Tensor, dict[str, float]]:
     """Outputs (time, batch, ...) of a `nir.NIRGraph`, and the number of spikes of every node that fires.
 
-    x: (time, batch, ...) with `sequence`, else (batch, ...), shown in every step.
+    x: (time, batch, ...) with `sequence`, else (batch, ...), shown in every step. watch: told of every node that
+    something comes into, in every step; of one whose value is the same in all steps only in the first.
     """
     kinds = {name: type(node).__name__ for name, node in graph.nodes.items()}
     late = {n: _steps(graph.nodes[n], dt) for n, kind in kinds.items() if kind == "Delay"}
@@ -62,6 +68,9 @@ def run_graph(graph: Any, steps: int, dt: float, x: Tensor, *, sequence: bool) -
             values[name] = delays[name].through(total) if name in delays else nodes[name](total)
             if name in counts:
                 counts[name] += float(values[name].sum())
+            if watch is not None:
+                node = nodes.get(name)
+                watch(name, total, values[name], node.potential if isinstance(node, _Membrane) else None)
         for name in lines:
             delays[name].push(_total([values[s] for s in sources[name]]))
         if step == 0:
@@ -201,42 +210,45 @@ def _threshold(node: Any, dt: float) -> Step:
     return lambda x: (x - level > 0).to(x.dtype)
 
 
-def _membrane(form: str) -> Callable[[Any, float], Step]:
-    """Nodes of a leaky ("leak") or a plain integrator ("sum"), which fire where they have a threshold."""
+class _Membrane:
+    """Nodes of a leaky ("leak") or a plain integrator ("sum"), which fire where they have a threshold.
 
-    def make(node: Any, dt: float) -> Step:
+    potential: after the last step, before a spike's reset.
+    """
+
+    def __init__(self, form: str, node: Any, dt: float) -> None:
         names = {"tau": "tau_mem" if hasattr(node, "tau_mem") else "tau"}
         given = (np.asarray(getattr(node, names.get(p, p)), np.float64) for p in FORMS[form].parameters)
-        advance = _affine(*FORMS[form].coefficients(dt, *given))
+        self._advance = _affine(*FORMS[form].coefficients(dt, *given))
         fires = hasattr(node, "v_threshold")
-        threshold, reset = (_tensor(node.v_threshold), _tensor(node.v_reset)) if fires else (None, None)
-        potential: list[Tensor] = []
+        self._fires = (_tensor(node.v_threshold), _tensor(node.v_reset)) if fires else None
+        self._kept: Tensor | None = None
+        self.potential: Tensor | None = None
 
-        def step(x: Tensor) -> Tensor:
-            v = advance(potential.pop() if potential else torch.zeros_like(x), x)
-            if threshold is None or reset is None:
-                potential.append(v)
-                return v
-            spike = (v - threshold > 0).to(v.dtype)
-            potential.append(torch.where(spike > 0, reset, v))
-            return spike
-
-        return step
-
-    return make
+    def __call__(self, x: Tensor) -> Tensor:
+        v = self._advance(torch.zeros_like(x) if self._kept is None else self._kept, x)
+        self.potential = v
+        if self._fires is None:
+            self._kept = v
+            return v
+        threshold, reset = self._fires
+        spike = (v - threshold > 0).to(v.dtype)
+        self._kept = torch.where(spike > 0, reset, v)
+        return spike
 
 
-def _current_based(node: Any, dt: float) -> Step:
-    tau, w_in = (np.asarray(v, np.float64) for v in (node.tau_syn, node.w_in))
-    advance = _affine(*synapse_coefficients(dt, tau, w_in), np.zeros(()))
-    membrane = _membrane("leak")(node, dt)
-    current: list[Tensor] = []
+class _CurrentBased(_Membrane):
+    """A leaky integrator of a synaptic current."""
 
-    def step(x: Tensor) -> Tensor:
-        current.append(advance(current.pop() if current else torch.zeros_like(x), x))
-        return membrane(current[-1])
+    def __init__(self, node: Any, dt: float) -> None:
+        super().__init__("leak", node, dt)
+        tau, w_in = (np.asarray(v, np.float64) for v in (node.tau_syn, node.w_in))
+        self._gather = _affine(*synapse_coefficients(dt, tau, w_in), np.zeros(()))
+        self._current: Tensor | None = None
 
-    return step
+    def __call__(self, x: Tensor) -> Tensor:
+        self._current = self._gather(torch.zeros_like(x) if self._current is None else self._current, x)
+        return super().__call__(self._current)
 
 
 def _affine(decay: np.ndarray, gain: np.ndarray, offset: np.ndarray) -> Callable[[Tensor, Tensor], Tensor]:
@@ -262,10 +274,10 @@ _KINDS: dict[str, Callable[[Any, float], Step]] = {
     "Scale": _scaled,
     "SumPool2d": _sum_pool,
     "Threshold": _threshold,
-    "LI": _membrane("leak"),
-    "LIF": _membrane("leak"),
-    "I": _membrane("sum"),
-    "IF": _membrane("sum"),
-    "CubaLI": _current_based,
-    "CubaLIF": _current_based,
+    "LI": partial(_Membrane, "leak"),
+    "LIF": partial(_Membrane, "leak"),
+    "I": partial(_Membrane, "sum"),
+    "IF": partial(_Membrane, "sum"),
+    "CubaLI": _CurrentBased,
+    "CubaLIF": _CurrentBased,
 }
