@@ -27,6 +27,7 @@ CODES: dict[str, str] = {
     "I0004": "a name does not refer to anything in the module",
     "I0005": "the number of operands or results is wrong",
     "I0006": "a weight does not match its declaration",
+    "I0007": "a learning rule is not a sum of products",
     "C0001": "a gate uses a qubit that the circuit does not have",
     "C0002": "one gate uses a qubit twice",
     "C0003": "a gate has the wrong number of qubits, bits or angles",

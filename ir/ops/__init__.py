@@ -19,6 +19,7 @@ from .logic import Logic
 from .mitigation import Extrapolate, MitigatedExpectation
 from .neurons import CubaIntegrate, CubaLif, DelayedLinear, Fire, Integrate, Lif, Push, Tap
 from .outcomes import LinearBits, Parities, PermuteOutcomes
+from .plasticity import Plasticity
 from .quantum import (
     BitExpectation,
     BitProbabilities,
@@ -122,6 +123,7 @@ __all__ = [
     "Parities",
     "Permute",
     "PermuteOutcomes",
+    "Plasticity",
     "Pow",
     "Probabilities",
     "Push",

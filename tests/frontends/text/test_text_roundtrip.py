@@ -258,6 +258,13 @@ CASES: dict[str, Callable[[Draw, Module], OpCase]] = {
     "delayed_linear": _plain(
         lambda draw: ops.DelayedLinear(), Type("f32", (4, -1, 3)), Type("f32", (2, 3)), Type("i64", (2, 3))
     ),
+    "plasticity": _plain(
+        lambda draw: ops.Plasticity(
+            "2^-5*u2*y0*x1 - 0.5*x0*(y3 - 2)", x1=(float(draw(SIZES)), 0.5), third=("y3",), low=-1.5
+        ),
+        *[Type("spike", (-1, 3)), Type("spike", (-1, 2))],
+        *[Type("f32", (-1, 2, 3)), ROWS, Type("f32", (-1, 2)), Type("i64")],
+    ),
     "expectation": _readout(lambda draw, name, count: ops.Expectation(name, _observables(draw, count))),
     "probabilities": _readout(lambda draw, name, count: ops.Probabilities(name, _qubits(draw, count))),
     "samples": _readout(lambda draw, name, count: ops.Samples(name, _qubits(draw, count), draw(SIZES))),
