@@ -38,7 +38,8 @@ class RunOptions:
     shots: None for exact values. noise: the device's own noise model. importer: run the artifact by another framework
     that the backend knows by this name, instead of by its own simulator. device: something of the user's own to run
     on, in place of the backend's own simulator. target_error: the standard error that an estimator is asked for.
-    observables: read only these of an `expectation`, by number; None for all.
+    observables: read only these of an `expectation`, by number; None for all. record: count what spiking neurons and
+    their synapses do, into the backend's `last_activity`.
     """
 
     shots: int | None = None
@@ -48,6 +49,7 @@ class RunOptions:
     device: Any = None
     target_error: float | None = None
     observables: tuple[int, ...] | None = None
+    record: bool = False
 
 
 @dataclass(frozen=True)

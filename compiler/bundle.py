@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import __version__
+from ..backends.activity import Activity
 from ..backends.base import Backend, RunOptions
 from ..ir import InputError, Module
 from ..ir.diagnostics import did_you_mean, user_line
@@ -38,7 +39,7 @@ SOURCE = "source.qsc"
 REPORT = "report.html"
 RUN_OPTIONS = frozenset(
     ("shots", "noise", "seed", "precision", "importer", "backend", "target_error", "workers", "scheduler", "journal")
-) | {"progress"}
+) | {"record", "progress"}
 """Keywords of `Bundle.run` and `Bundle.outputs`."""
 CHUNK_BYTES = 256 * 2**20
 """Rough memory that one chunk of a run may take."""
@@ -55,6 +56,8 @@ class Bundle:
     standard_errors: list[np.ndarray | None] = field(default_factory=list)
     """The standard error of every number of the last run, an array an output; None where it is not known: see
     `outputs`."""
+    activities: dict[str, Activity] = field(default_factory=dict)
+    """Artifact -> what its neurons and synapses did in the last run that recorded it."""
 
     # What it holds
 
@@ -117,6 +120,7 @@ class Bundle:
         workers: int | None = None,
         scheduler: Any = None,
         journal: str | Path | None = None,
+        record: bool = False,
         progress: Callable[[str], None] | None = None,
     ) -> list[np.ndarray]:
         """Every output for a batch of inputs (arrays or tensors of the declared shapes), as numpy arrays.
@@ -130,7 +134,8 @@ class Bundle:
 
         workers: spread the work over so many processes of this machine. scheduler: over the workers of a Dask cluster,
         by its address, its scheduler file or a `distributed.Client`. The outputs are the same however many there are.
-        journal: a file that finished tasks are kept in; a run that was interrupted goes on from it. progress: told of
+        journal: a file that finished tasks are kept in; a run that was interrupted goes on from it. record: count what
+        spiking neurons and their synapses do, into `activities`; a recorded run keeps no journal. progress: told of
         every launch that is done.
 
         Afterwards `standard_errors` holds the standard errors, where shots were drawn and something was measured: those
@@ -142,10 +147,12 @@ class Bundle:
         arrays = check_arrays(inputs, self.program.graph.inputs)
         _check_values(shots, noise, seed, precision, target_error)
         drawn = None if shots is None else int(shots)
-        options = RunOptions(drawn, bool(noise), int(seed), importer, backend, target_error)
+        options = RunOptions(drawn, bool(noise), int(seed), importer, backend, target_error, record=bool(record))
         self._check_options(options)
         if backend is not None and (workers, scheduler, journal) != (None, None, None):
             raise InputError.of("O0002", "a backend of your own runs its own jobs: no workers, scheduler or journal")
+        if record and journal is not None:
+            raise InputError.of("O0002", "a recorded run keeps no journal", help="leave out record or journal")
         with naming_extras(), opened_journal(journal) as kept, opened(workers, scheduler) as engine:
             return self._run(arrays, options, precision, Conditions(engine, kept, progress))
 
@@ -156,6 +163,7 @@ class Bundle:
         rows = next((a.shape[batch_axis(t)] for a, t in zip(arrays, types, strict=True) if t.batched), None)
         shared = conditions.engine.share(self)
         self.run_counts = {}
+        self.activities = {} if options.record else self.activities
         if rows is None:
             outputs, self.standard_errors = self._run_chunk(arrays, options, precision, conditions, shared)
             return outputs
@@ -237,7 +245,10 @@ class Bundle:
         launches = Launches(self, options, conditions, shared)
         chosen = self.default_precision if precision == "auto" else precision
         found = evaluate(self._ordered, inputs, precision=chosen, launch=launches, seed=options.seed)
-        measured, counts = launches.finish()
+        measured, counts, activities = launches.finish()
+        for name, activity in activities.items():
+            before = self.activities.get(name)
+            self.activities[name] = activity if before is None else before.plus(activity)
         for key, count in counts.items():
             self.run_counts[key] = self.run_counts.get(key, 0) + count
         outputs = [o.detach().cpu().numpy() for o in found]

@@ -105,7 +105,7 @@ def verify_bundle(
             engine.submit(f"{launch.artifact}, checks of its device", _device_checks, launch.artifact, shared=shared)
             for launch in bundle.launches()
         ]
-        ours = bundle.outputs(*inputs, scheduler=engine)
+        ours = bundle.outputs(*inputs, scheduler=engine, record=True)
         checks = [_golden_check(bundle, ours)] if bundle.golden[1] else []
         checks.append(compare(kind, bundle.outputs(*fresh, scheduler=engine), wanted.result(), bundle))
         checks += [check for found in devices for check in found.result()]

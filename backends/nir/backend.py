@@ -15,6 +15,7 @@ from ...bridges.networks import INPUT
 from ...ir import InputError, Module, Node, TargetError
 from ...ir.ops import Launch
 from ...ir.target import Target
+from ..activity import Activity
 from ..base import Costs, Emission, RunOptions, SelfCheck
 from ..legality import EmittedCircuit
 from .lower import make_plan, reason_against
@@ -33,6 +34,7 @@ class NirBackend:
 
     def __init__(self) -> None:
         self.last_counts: dict[str, float] = {}
+        self.last_activity: Activity | None = None
 
     def unsupported(self, node: Node, module: Module, target: Target) -> str | None:
         """Why NIR cannot hold the node, or None. A launch node is asked about as the whole that it is."""
@@ -83,21 +85,25 @@ class NirBackend:
         need("nir", "nir")
         import torch
 
+        from .record import Recorder
         from .simulate import run_graph, run_snntorch
 
         meta = json.loads(files[META_FILE])
         graph = read_graph(files[GRAPH_FILE])
         x = torch.from_numpy(np.ascontiguousarray(inputs[0], np.float32))
         if options.importer is None:
-            out, counts = run_graph(graph, meta["steps"], meta["dt"], x, sequence=meta["sequence"])
+            bits = {name: facts.get("weight_bits", 32) for name, facts in meta["nodes"].items()}
+            watch = Recorder(graph, meta["steps"], meta["dt"], bits) if options.record else None
+            out, counts = run_graph(graph, meta["steps"], meta["dt"], x, sequence=meta["sequence"], watch=watch)
             self.last_counts = {"spikes": sum(counts.values())}
+            self.last_activity = None if watch is None else watch.activity()
         else:
             need("snntorch", "spiking")
             limits = snntorch_limits(graph.nodes)
             if limits:
                 raise TargetError.of("T0003", "; ".join(limits), help="verify without --importer")
             out = run_snntorch(graph, meta["steps"], x, sequence=meta["sequence"])
-            self.last_counts = {}
+            self.last_counts, self.last_activity = {}, None
         return [out.numpy()]
 
 
@@ -138,7 +144,10 @@ def _meta(plan: Plan) -> bytes:
         "sequence": plan.sequence,
         "input_shape": list(plan.input_shape),
         "reset": RESET,
-        "nodes": {name: {"kind": n.kind, "place": str(n.location)} for name, n in plan.nodes.items()},
+        "nodes": {
+            name: {"kind": n.kind, "place": str(n.location), "weight_bits": n.weight_bits}
+            for name, n in plan.nodes.items()
+        },
     }
     return (json.dumps(facts, indent=1, sort_keys=True) + "\n").encode()
 

@@ -144,7 +144,9 @@ class Lowering:
 
     def _node(self, hint: str, kind: str, fields: dict[str, Any], part: Part) -> str:
         name = self.plan.name(hint)
-        self.plan.nodes[name] = NirNode(kind, fields, part.shape, part.source, part.location)
+        self.plan.nodes[name] = NirNode(
+            kind, fields, part.shape, part.source, part.location, getattr(part, "weight_bits", 32)
+        )
         return name
 
     def _part(self, name: str, part: Part) -> None:

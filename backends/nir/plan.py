@@ -31,6 +31,7 @@ class NirNode:
     source: str
     """Mnemonic of the IR node."""
     location: Location
+    weight_bits: int = 32
 
 
 @dataclass

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...backends.activity import Activity, sum_of
 from ...backends.base import RunOptions
 from ...ir import Graph, Module
 from ...ir.graph import Node
@@ -77,15 +78,18 @@ class Launches:
             self._spoke = now
             said(f"{self._arrived} of {self._wanted} tasks")
 
-    def finish(self) -> tuple[Measurements, dict[str, float]]:
-        """What all launches gave, in the order in which they were called, and the sums of their counts."""
-        measured, counts = Measurements(), dict[str, float]()
+    def finish(self) -> tuple[Measurements, dict[str, float], dict[str, Activity]]:
+        """What all launches gave, in the order in which they were called, the sums of their counts, and what was
+        recorded of each artifact."""
+        measured, counts, activities = Measurements(), dict[str, float](), dict[str, Activity]()
         for call in self._made:
             answer = call.answer()
             measured.add(call.op.artifact, answer.results, answer.errors, answer.covariances)
             for key, value in answer.counts.items():
                 counts[key] = counts.get(key, 0) + value
-        return measured, counts
+            known = sum_of((activities.get(call.op.artifact), answer.activity))
+            activities |= {} if known is None else {call.op.artifact: known}
+        return measured, counts, activities
 
 
 class _Call:

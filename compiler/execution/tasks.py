@@ -10,6 +10,7 @@ from zlib import crc32
 
 import numpy as np
 
+from ...backends.activity import Activity, sum_of
 from ...backends.base import RunOptions
 from ...ir.measurement_settings import count_settings, pauli_masks, qubitwise_groups
 from ...ir.ops import Expectation, Launch
@@ -56,13 +57,14 @@ class Answer:
     """What a launch or a task of it gave: results in the order of the launch's body, counts (executions, shots, ...).
 
     errors: standard errors of every result, (rows, numbers), covariances: (rows, numbers, numbers); none where nothing
-    was drawn or they are not known.
+    was drawn or they are not known. activity: what spiking neurons did, where that was recorded.
     """
 
     results: list[np.ndarray]
     counts: dict[str, float] = field(default_factory=dict)
     errors: list[np.ndarray] = field(default_factory=list)
     covariances: list[np.ndarray] = field(default_factory=list)
+    activity: Activity | None = None
 
 
 def run_task(bundle: Bundle, task: Task) -> Answer:
@@ -78,7 +80,8 @@ def run_task(bundle: Bundle, task: Task) -> Answer:
         results = backend.run(files, launch, bundle.program, task.operands, task.options)
     facts: Any = getattr(backend, "last_facts", None)
     errors, covariances = (list(getattr(facts, name, [])) for name in ("standard_errors", "covariances"))
-    return Answer(list(results), dict(backend.last_counts), errors, covariances)
+    activity = getattr(backend, "last_activity", None)
+    return Answer(list(results), dict(backend.last_counts), errors, covariances, activity)
 
 
 def split(launch: Launch, operands: Sequence[np.ndarray], options: RunOptions, call: int) -> list[Task]:
@@ -126,7 +129,7 @@ def join(launch: Launch, tasks: Sequence[Task], answers: Sequence[Answer]) -> An
         [np.concatenate(parts) for parts in zip(*(getattr(a, name) for a in whole), strict=True)]
         for name in ("errors", "covariances")
     )
-    return Answer(results, counts, errors, covariances)
+    return Answer(results, counts, errors, covariances, sum_of(answer.activity for answer in answers))
 
 
 # Rows

@@ -1,0 +1,104 @@
+"""What the neurons and synapses of a launch did in a run: plain counts, summed over rows and steps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class SynapseCounts:
+    """One layer of weights.
+
+    kind: "dense", "conv", or "sparse" where some weights of a matrix are zero. inputs: numbers that came in and are not
+    zero. events: connections whose weight is not zero and that one of these passed. binary: whether all that came in is
+    0 or 1, so that an event is an addition. connections: those with a weight that is not zero, a kernel counted once
+    for every place it is laid on. weights, biases: numbers that are stored. sources, targets: numbers in and out in a
+    step. weight_bits: of a stored weight. kernel: output channels times places of a kernel, 0 without one.
+    """
+
+    name: str
+    kind: str
+    inputs: float
+    events: float
+    binary: bool
+    connections: int
+    weights: int
+    biases: int
+    sources: int
+    targets: int
+    weight_bits: int = 32
+    kernel: int = 0
+
+    def plus(self, other: SynapseCounts) -> SynapseCounts:
+        """The counts of both runs."""
+        events, inputs = self.events + other.events, self.inputs + other.inputs
+        return replace(self, events=events, inputs=inputs, binary=self.binary and other.binary)
+
+
+@dataclass(frozen=True)
+class NeuronCounts:
+    """One layer of neurons. spikes: how many it put out. states: numbers that a neuron keeps from step to step, none
+    for a threshold alone. leaks: whether a state is multiplied in every step. fires: whether it puts out spikes."""
+
+    name: str
+    neurons: int
+    spikes: float
+    states: int = 1
+    leaks: bool = True
+    fires: bool = True
+
+    def plus(self, other: NeuronCounts) -> NeuronCounts:
+        """The counts of both runs."""
+        return replace(self, spikes=self.spikes + other.spikes)
+
+
+@dataclass(frozen=True)
+class Traces:
+    """What some neurons of one layer did with the first row. neurons: their numbers. spikes: bool (steps, neurons), or
+    None. potentials: float32 (steps, neurons) before a spike's reset, or None. thresholds: of these neurons."""
+
+    neurons: np.ndarray
+    spikes: np.ndarray | None = None
+    potentials: np.ndarray | None = None
+    thresholds: np.ndarray | None = None
+    total: int = 0
+    """How many neurons the layer has."""
+
+
+@dataclass(frozen=True)
+class Activity:
+    """A run of `rows` inputs of `steps` steps of `dt` seconds. rasters, potentials: layer -> what its first row did."""
+
+    rows: int
+    steps: int
+    dt: float
+    synapses: tuple[SynapseCounts, ...] = ()
+    neurons: tuple[NeuronCounts, ...] = ()
+    rasters: dict[str, Traces] = field(default_factory=dict)
+    potentials: dict[str, Traces] = field(default_factory=dict)
+
+    @property
+    def spikes(self) -> float:
+        """Of all neurons, rows and steps."""
+        return sum(n.spikes for n in self.neurons)
+
+    def plus(self, other: Activity) -> Activity:
+        """The counts of two runs of the same network; the pictures stay those of the first."""
+        return replace(
+            self,
+            rows=self.rows + other.rows,
+            synapses=tuple(a.plus(b) for a, b in zip(self.synapses, other.synapses, strict=True)),
+            neurons=tuple(a.plus(b) for a, b in zip(self.neurons, other.neurons, strict=True)),
+        )
+
+
+def sum_of(runs: Iterable[Activity | None]) -> Activity | None:
+    """All runs of one network as one; None where there is none."""
+    known = [run for run in runs if run is not None]
+    total = known[0] if known else None
+    for run in known[1:]:
+        total = run if total is None else total.plus(run)
+    return total
