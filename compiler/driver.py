@@ -230,6 +230,7 @@ def optimise(
             backend.whole_region,
             options.effort,
             backend.services(target),
+            inputs,
         )
         module = run_passes(module, passes, context, watch)
         ran += passes

@@ -101,6 +101,7 @@ PASSES = Registry(
         "fold-gates": "qsc.compiler.passes.fold_gates:FoldGates",
         "mitigate": "qsc.compiler.passes.mitigate:Mitigate",
         "share-shots": "qsc.compiler.passes.share_shots:ShareShots",
+        "quantize-neurons": "qsc.compiler.passes.quantize_neurons:QuantizeNeurons",
         "partition": "qsc.compiler.passes.partition:Partition",
     },
 )

@@ -174,12 +174,6 @@ def _steps_shape(part: Layer) -> tuple[int, ...]:
     return part.shape if part.kind == "delay" else part.array("weight").shape
 
 
-def _tuple(part: Layer, name: str) -> tuple[int, ...]:
-    value = part.fields[name]
-    assert isinstance(value, tuple)
-    return value
-
-
 def _weighted(part: Layer) -> dict[str, np.ndarray]:
     return {name: part.array(name) for name in ("weight", "bias") if name in part.fields}
 
@@ -189,14 +183,12 @@ Plain = tuple[Op, dict[str, np.ndarray]]
 
 
 def _conv(part: Layer) -> Plain:
-    stride, padding, dilation = (_tuple(part, name) for name in ("stride", "padding", "dilation"))
-    groups = part.fields["groups"]
-    assert isinstance(groups, int)
+    stride, padding, dilation, groups = (part.fields[name] for name in ("stride", "padding", "dilation", "groups"))
     return ops.Conv(stride, padding, dilation, groups), _weighted(part)
 
 
 def _pool(part: Layer) -> Plain:
-    kernel, stride, padding = (_tuple(part, name) for name in ("kernel", "stride", "padding"))
+    kernel, stride, padding = (part.fields[name] for name in ("kernel", "stride", "padding"))
     return (ops.AvgPool if part.kind == "avg_pool" else ops.SumPool)(kernel, stride, padding), {}
 
 
@@ -207,6 +199,7 @@ _PLAIN: dict[str, Callable[[Layer], Plain]] = {
     "sum_pool": _pool,
     "flatten": lambda part: (ops.Reshape((DYNAMIC, *part.shape)), {}),
     "scale": lambda part: (ops.Mul(), {"scale": part.array("scale")}),
-    "fire": lambda part: (ops.Fire(bool(part.fields["inclusive"])), {"threshold": part.array("threshold")}),
+    "shift": lambda part: (ops.Shift(part.fields["by"]), {}),
+    "fire": lambda part: (ops.Fire(part.fields["inclusive"]), {"threshold": part.array("threshold")}),
 }
 """Kind of a layer without memory -> its op."""

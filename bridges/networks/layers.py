@@ -114,6 +114,11 @@ def _fire(node: Node, weight: Weight) -> Made:
     return "fire", {"threshold": weight(1), "inclusive": op.inclusive}
 
 
+def _shift(node: Node, weight: Weight) -> Made:
+    assert isinstance(node.op, ops.Shift)
+    return "shift", {"by": node.op.by}
+
+
 LAYERS: dict[type, Callable[[Node, Weight], Made | None]] = {
     ops.Linear: _linear,
     ops.Conv: _conv,
@@ -124,5 +129,6 @@ LAYERS: dict[type, Callable[[Node, Weight], Made | None]] = {
     ops.Neg: _neg,
     ops.Cast: _cast,
     ops.Fire: _fire,
+    ops.Shift: _shift,
 }
 """Op -> how it becomes a part."""

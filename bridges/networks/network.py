@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Container
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from ...ir import Location
 from ...ir.neurons import FORMS
+from ...ir.ops.fixed import LoihiLif
 from ...ir.ops.neurons import EulerFiring, EulerNeuron
 from ...ir.ops.spiking import Neuron, SteppedNeuron, Synaptic
 
@@ -27,13 +29,14 @@ class Layer:
     kind: "linear" (fields weight (out, in) and, maybe, bias), "delayed_linear" (weight, steps, the number of steps ago
     of every synapse), "conv" (weight, maybe bias, stride, padding, dilation, groups), "avg_pool" and "sum_pool"
     (kernel, stride, padding), "flatten" (start, end: dimensions of the input that become one, without the batch),
-    "scale" (scale, of the shape of the part), "delay" (steps, one a channel) or "fire" (threshold, inclusive).
+    "scale" (scale, of the shape of the part), "delay" (steps, one a channel), "fire" (threshold, inclusive) or "shift"
+    (by: whole numbers times 2^by, rounded down).
     """
 
     kind: str
     shape: tuple[int, ...]
     """Of the output, without batch and time."""
-    fields: dict[str, np.ndarray | tuple[int, ...] | int | bool]
+    fields: dict[str, Any]
     source: str
     """Mnemonic of the IR node."""
     location: Location
@@ -182,6 +185,8 @@ def parameter_names(op: Neuron) -> tuple[str, ...]:
     """What the operands of a neuron after its input and its states are called, in order."""
     if isinstance(op, EulerNeuron):
         return op.parameters()
+    if isinstance(op, LoihiLif):
+        return ("du", "dv", "bias", "threshold")
     return ("alpha", "beta", "threshold") if op.states == 2 else ("beta", "threshold")
 
 

@@ -73,9 +73,12 @@ class Scope:
     """Carried line -> what is pushed onto it."""
 
 
-def make_network(body: Graph, module: Module, outputs: int = 1) -> Network:
-    """The network of a launch body. Raises TargetError T0003 with everything that no network holds."""
-    reading = Reading(module, arrays=True, outputs=outputs)
+def make_network(body: Graph, module: Module, outputs: int = 1, wide: bool = False) -> Network:
+    """The network of a launch body. Raises TargetError T0003 with everything that no network holds.
+
+    outputs: how many values it may give at most. wide: whether float64 is taken, as whole numbers are held in.
+    """
+    reading = Reading(module, arrays=True, outputs=outputs, wide=wide)
     reading.whole(body)
     if reading.faults:
         raise TargetError(reading.faults)
@@ -99,11 +102,13 @@ def read_node(node: Node, module: Module, outputs: int = 1) -> tuple[Network, li
 class Reading:
     """Walks a graph in order, adds parts to `network` and what no network holds to `faults`.
 
-    arrays: whether the weights of layers are looked up; without them the network has the right shape only.
+    arrays: whether the weights of layers are looked up; without them the network has the right shape only. wide:
+    whether float64 is taken, as whole numbers are held in.
     """
 
-    def __init__(self, module: Module, *, arrays: bool, outputs: int = 1) -> None:
+    def __init__(self, module: Module, *, arrays: bool, outputs: int = 1, wide: bool = False) -> None:
         self.module = module
+        self._wide = wide
         self.arrays = arrays
         self.network = Network()
         self.faults: list[Diagnostic] = []
@@ -184,7 +189,7 @@ class Reading:
 
     def _node(self, scope: Scope, node: Node) -> None:
         op = node.op
-        if any(v.type.dtype == "f64" for v in (*node.operands, *node.results)):
+        if not self._wide and any(v.type.dtype == "f64" for v in (*node.operands, *node.results)):
             raise RefusedError("it computes in float64, networks of neurons in float32")
         if isinstance(op, Scan):
             self._scan(scope, node, op)
@@ -420,6 +425,9 @@ _RANGES: dict[str, _Check] = {
     "r": _ANY,
     "v_leak": _ANY,
     "v_reset": _ANY,
+    "du": _ANY,
+    "dv": _ANY,
+    "bias": _ANY,
 }
 """Parameter -> what it has to be."""
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from enum import Enum
 from typing import Any, ClassVar
+
+import numpy as np
 
 from ...bridges.services import Services
 from ...ir import InputError, Location, Module, Node
@@ -61,6 +63,7 @@ Supports = Callable[[Node, Module], str | None]
 class Context:
     """What a pass may know beside the module.
 
+    inputs: what the bundle will be checked on, one array an input of the module; empty where there is nothing.
     supports: asks the target's backend about a node. whole_region: whether the backend takes connected regions of
     supported nodes as one launch (True), or every node as a launch of its own. effort: "fast", "default" or "max".
     services: what the backend's SDKs can do for passes; None where it has none.
@@ -72,6 +75,7 @@ class Context:
     whole_region: bool = False
     effort: str = "default"
     services: Services | None = None
+    inputs: Sequence[np.ndarray] = ()
     remarks: list[Remark] = field(default_factory=list)
 
     def remark(self, source: Pass, message: str, location: Location = UNKNOWN, **saved: float) -> None:

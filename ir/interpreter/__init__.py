@@ -5,6 +5,7 @@ from __future__ import annotations
 from . import (
     contraction,
     control,
+    fixed,
     layers,
     logic,
     mitigation,
@@ -30,6 +31,7 @@ __all__ = [
     "evaluate",
     "evaluate_graph",
     "evaluate_netlist",
+    "fixed",
     "latency",
     "layers",
     "logic",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .contraction import Contract, GateAngles, SampleOutcomes, Take
 from .control import Launch, Scan
+from .fixed import LoihiLif, Round, Shift
 from .layers import (
     AdaptiveAvgPool,
     AvgPool,
@@ -33,7 +34,7 @@ from .quantum import (
     Samples,
 )
 from .rows import RepeatRows, SplitRows, TileRows
-from .spiking import Leaky, Synaptic
+from .spiking import Leaky, RLeaky, RSynaptic, Synaptic
 from .tensor import (
     Abs,
     Add,
@@ -114,6 +115,7 @@ __all__ = [
     "LinearBits",
     "Log",
     "Logic",
+    "LoihiLif",
     "Matmul",
     "MaxPool",
     "Mean",
@@ -127,13 +129,17 @@ __all__ = [
     "Pow",
     "Probabilities",
     "Push",
+    "RLeaky",
+    "RSynaptic",
     "Readout",
     "Relu",
     "RepeatRows",
     "Reshape",
+    "Round",
     "SampleOutcomes",
     "Samples",
     "Scan",
+    "Shift",
     "Sigmoid",
     "Silu",
     "Sin",

@@ -64,7 +64,8 @@ def test_what_is_recorded_comes_after_the_outputs():
     (name,) = network.parts
     recorded = module_of(network, (name, f"{name}.v"))
     values = [
-        v.numpy().ravel().tolist() for v in evaluate(recorded, [np.float32([0.8, 0.8, 0.2, 0.3]).reshape(4, 1, 1)])
+        v.numpy().ravel().tolist()
+        for v in evaluate(recorded, [np.array([0.8, 0.8, 0.2, 0.3], np.float32).reshape(4, 1, 1)])
     ]
     assert values[0] == values[1] == [0, 1, 0, 0]
     assert values[2] == pytest.approx([0.8, 0, 0.2, 0.4])

@@ -252,6 +252,11 @@ CASES: dict[str, Callable[[Draw, Module], OpCase]] = {
     "cuba_lif": _euler(ops.CubaLif),
     "integrate": _euler(ops.Integrate),
     "cuba_integrate": _euler(ops.CubaIntegrate),
+    "round": _plain(lambda draw: ops.Round(), MATRIX),
+    "shift": _plain(lambda draw: ops.Shift(draw(st.integers(-7, 7))), MATRIX),
+    "loihi_lif": _plain(
+        lambda draw: ops.LoihiLif(), *[Type("f64", (-1, 3))] * 3, *[Type("f64")] * 2, *[Type("f64", (3,))] * 2
+    ),
     "fire": _plain(lambda draw: ops.Fire(draw(st.booleans())), MATRIX, THREE),
     "push": _plain(lambda draw: ops.Push(), ROWS, Type("f32", (4, -1, 3))),
     "tap": _plain(lambda draw: ops.Tap(), Type("f32", (4, -1, 3)), Type("i64", (3,))),

@@ -1,0 +1,1 @@
+"""Networks of neurons in whole numbers: which scale, which exponents, which bits."""

@@ -1,0 +1,91 @@
+"""What fixed point needs to know of the neurons of a network: their recursion, what comes in, how far it can go."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...bridges.networks import Network, Neurons, RefusedError
+from ...bridges.networks.synapses import Synapses, shape_of, synapses
+
+
+@dataclass(frozen=True)
+class Population:
+    """Neurons in the form v' = decay v + current + bias, fired above `threshold`, then 0.
+
+    connections: their weights make currents, the neurons' own gains included. decay, alpha: a step of the potential and
+    of the synaptic current (None where there is none), one number a neuron. bias: into the potential in every step.
+    current_bias: into the synaptic current. up, down, current: the largest potential, the largest one below 0 and the
+    largest current that can come up, in the units of the model.
+    """
+
+    name: str
+    part: Neurons
+    connections: tuple[Synapses, ...]
+    decay: np.ndarray
+    alpha: np.ndarray | None
+    threshold: np.ndarray
+    bias: np.ndarray
+    current_bias: np.ndarray
+    up: float
+    down: float
+    current: float
+
+
+def population(network: Network, name: str, largest: Mapping[str, float]) -> Population:
+    """The population of a part.
+
+    largest: input -> its largest magnitude, and `part.v` -> the largest magnitude of a potential, on calibration data.
+    Spikes are at most 1.
+    """
+    part = network.parts[name]
+    assert isinstance(part, Neurons)
+    decay, gain, offset = part.membrane()
+    synapse = part.synapse()
+    gains = gain if synapse is None else gain * synapse[1]
+    connections = tuple(_with_gain(s, gains, shape_of(network, s.source)) for s in synapses(network, name))
+    constant = gains * sum((s.bias for s in connections), np.zeros(part.shape))
+    into_current = np.zeros(part.shape) if synapse is None else constant
+    bias = offset + constant - into_current
+    reach = sum((_reach(s, part.shape) * largest.get(s.source, 1.0) for s in connections), np.zeros(part.shape))
+    reach = reach + np.abs(into_current)
+    if synapse is not None:
+        reach = reach / (1 - synapse[0])
+    step = reach + np.abs(bias)
+    threshold = part.full("threshold").astype(np.float64)
+    seen = 4 * largest[f"{name}.v"] + step
+    below = np.where(decay < 1, np.minimum(step / np.maximum(1 - decay, 1e-9), seen), seen)
+    return Population(
+        name,
+        part,
+        connections,
+        decay,
+        None if synapse is None else synapse[0],
+        threshold,
+        bias,
+        into_current,
+        float((np.abs(threshold) + step).max()),
+        float(below.max()),
+        float(reach.max()),
+    )
+
+
+def _with_gain(s: Synapses, gain: np.ndarray, given: tuple[int, ...]) -> Synapses:
+    """The connection with the gain of the neurons in its weights, as a matrix where that differs within a channel."""
+    if s.geometry is None:
+        return Synapses(s.source, s.target, s.steps, s.weight * gain.reshape(-1, 1), s.bias, s.delays)
+    channels = gain.reshape(gain.shape[0], -1)
+    if np.ptp(channels, axis=1).any():
+        raise RefusedError("neurons of one channel have different gains behind a convolution")
+    weight = s.weight * channels[:, 0].reshape(-1, *(1,) * (s.weight.ndim - 1))
+    return Synapses(s.source, s.target, s.steps, weight, s.bias, None, s.geometry)
+
+
+def _reach(s: Synapses, shape: tuple[int, ...]) -> np.ndarray:
+    """The sum of magnitudes into every neuron; what a kernel lays outside the picture is counted with it."""
+    if s.geometry is None:
+        return np.abs(s.weight).sum(axis=1).reshape(shape)
+    total = np.abs(s.weight).reshape(len(s.weight), -1).sum(axis=1)
+    return np.broadcast_to(total.reshape(-1, *(1,) * (len(shape) - 1)), shape)

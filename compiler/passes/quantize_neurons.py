@@ -1,0 +1,109 @@
+"""quantize-neurons: networks of neurons in the whole numbers of a chip."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+
+from ...bridges.networks import Network, RefusedError, make_network
+from ...bridges.networks.building import Builder
+from ...ir import Graph, GraphBuilder, Module, Node, TargetError, Value, ops
+from ...ir.diagnostics import Diagnostic
+from ...ir.ops import Launch
+from ..fixed_point.choice import Choice, InputCode, choose
+from ..fixed_point.registers import Format
+from .base import Context, Contract, Measured, Pass
+
+
+@dataclass(frozen=True)
+class QuantizeNeurons(Pass):
+    """Put the networks of a chip with fixed-point neurons into its whole numbers, as close to the model as they allow.
+
+    Scale, exponents and the end of the weights' range are chosen on the calibration data, population by population:
+    those with which spikes and their counts differ least. It takes the launches of a target that runs `loihi_lif`.
+    """
+
+    name: ClassVar[str] = "quantize-neurons"
+    contract: ClassVar[Contract] = Contract.APPROXIMATE
+    ranges: ClassVar[Mapping[str, tuple[int, int]]] = {"weight_bits": (2, 8), "input_bits": (1, 16)}
+    weight_bits: int = 8
+    """2 to 8, the sign among them unless signs are split"""
+    input_bits: int = 8
+    """1 to 16: bits of the graded spikes that an input becomes which is not made of 0 and 1"""
+    split_signs: bool = False
+    """excitatory and inhibitory weights apart, each with a bit more: more connections for less rounding"""
+
+    def run(self, module: Module, context: Context) -> Module:
+        """The module with the bodies of its launches in whole numbers, and what makes whole numbers before them."""
+        target = context.target
+        if target is None or "loihi_lif" not in target.native_ops:
+            return module
+        for node in [n for n in module.graph.nodes if isinstance(n.op, Launch) and n.op.device == target.name]:
+            module = self._launch(node, module, context)
+        return module
+
+    def _launch(self, node: Node, module: Module, context: Context) -> Module:
+        assert isinstance(node.op, Launch)
+        network = make_network(node.op.body, module)
+        given = _operands(node, module, context)
+        form = Format(self.weight_bits, self.split_signs)
+        try:
+            choice = choose(network, given, form, self.input_bits, context.effort)
+        except RefusedError as fault:
+            raise TargetError([Diagnostic("T0003", str(fault), node.location)]) from None
+        self._remark(choice, network, node, context)
+        builder = Builder(choice.network, module.weights, f"{node.op.artifact}.", "f64")
+        body = builder.graph()
+        graph = GraphBuilder(module)
+        for name in module.graph.names():
+            graph.fresh(name)
+        operands = [_coded(graph, v, choice.codes[i.name]) for v, i in zip(node.operands, network.inputs, strict=True)]
+        launch = Node(replace(node.op, body=body), tuple(operands), node.results, node.location)
+        at = module.graph.nodes.index(node)
+        nodes = (*module.graph.nodes[:at], *graph.nodes, launch, *module.graph.nodes[at + 1 :])
+        weights = dict(module.weights) | builder.weights
+        return module.with_(graph=replace(module.graph, nodes=nodes), weights=weights).without_unused()
+
+    def _remark(self, choice: Choice, network: Network, node: Node, context: Context) -> None:
+        for name, made in choice.registers.items():
+            shifts = ", ".join(str(w.shift) for w in made.weights) or "none"
+            text = (
+                f"{name}: {made.scale:.6g} units for one of the model, weights of {self.weight_bits} bits times 2 to "
+            )
+            text += f"the {shifts}, range up to {choice.kept[name]:.0%} of the largest weight"
+            context.remark(self, text, network.parts[name].location)
+        rows = min(64, len(context.inputs[0])) if context.inputs else 0
+        text = f"{choice.error:.3%} of the spike bins differ from the model's on the calibration data"
+        text += f", {choice.output_error:.3%} of the outputs' bins" if rows else ""
+        context.remark(self, text, node.location)
+
+    def measured(self, before: Module, after: Module) -> Measured:
+        """The share of output bins that differ on random inputs; half of them would be no better than chance."""
+        from ...ir.interpreter import evaluate, random_inputs
+
+        inputs = random_inputs(before, batch=8)
+        pairs = zip(evaluate(before, inputs), evaluate(after, inputs), strict=True)
+        return Measured("share of output bins that differ", max(float((a != b).double().mean()) for a, b in pairs), 0.5)
+
+
+def _operands(node: Node, module: Module, context: Context) -> list[np.ndarray]:
+    """What comes into a launch on the calibration data."""
+    from ...ir.interpreter import evaluate_graph, random_inputs
+
+    inputs: Sequence[np.ndarray] = context.inputs or random_inputs(module, batch=32)
+    at = module.graph.nodes.index(node)
+    before = Graph(module.graph.inputs, module.graph.nodes[:at], node.operands)
+    return [v.numpy() for v in evaluate_graph(before, module, inputs)]
+
+
+def _coded(graph: GraphBuilder, value: Value, code: InputCode) -> Value:
+    """The whole numbers of an input."""
+    if code.binary:
+        return value
+    (scaled,) = graph.add(ops.Div(code.unit), value, name="coded")
+    (whole,) = graph.add(ops.Round(), scaled, name="coded")
+    (held,) = graph.add(ops.Clamp(float(code.least), float(code.most)), whole, name="coded")
+    return held
