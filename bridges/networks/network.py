@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from ...ir import Location
-from ...ir.neurons import FORMS
+from ...ir.neurons import FORMS, SYNAPSES
 from ...ir.ops.fixed import LoihiLif
-from ...ir.ops.neurons import EulerFiring, EulerNeuron
+from ...ir.ops.neurons import Cuba, EulerFiring, EulerNeuron
 from ...ir.ops.spiking import Neuron, SteppedNeuron, Synaptic
 
 INPUT = "input"
@@ -95,9 +95,11 @@ class Neurons:
         """(decay, gain) of i' = decay i + gain x, float64, one number a neuron; None where the input is the current."""
         if isinstance(self.op, Synaptic):
             numbers = (self.parameters["alpha"], 1.0)
-        elif isinstance(self.op, EulerNeuron) and self.op.synapse:
-            tau, w_in = (np.asarray(self.parameters[name], np.float64) for name in ("tau_syn", "w_in"))
-            numbers = (1 - self.op.dt / tau, w_in * self.op.dt / tau)
+        elif isinstance(self.op, Cuba):
+            stated = SYNAPSES[self.op.current]
+            numbers = stated.coefficients(
+                self.op.dt, *(np.asarray(self.parameters[name], np.float64) for name in stated.parameters)
+            )
         else:
             return None
         decay, gain = (np.broadcast_to(np.asarray(n, np.float64), self.shape).copy() for n in numbers)
@@ -113,7 +115,7 @@ class Neurons:
     @property
     def reset_delayed(self) -> bool:
         """Whether the reset acts in the step after the spike."""
-        return isinstance(self.op, SteppedNeuron) and self.op.delayed
+        return isinstance(self.op, SteppedNeuron | EulerFiring) and self.op.delayed
 
     @property
     def inclusive(self) -> bool:

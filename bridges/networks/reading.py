@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 from ...ir import Graph, Module, Node, TargetError, Value, ops
 from ...ir.diagnostics import Diagnostic
 from ...ir.ops import Launch, Scan
-from ...ir.ops.neurons import EulerNeuron
+from ...ir.ops.neurons import EulerFiring, EulerNeuron
 from ...ir.ops.spiking import Neuron, SteppedNeuron
 from .layers import LAYERS, RefusedError, features, is_timed
 from .network import INPUT, Edge, Input, Layer, Network, Neurons, fresh_name, parameter_names
@@ -226,7 +226,9 @@ class Reading:
 
     def _insert(self, node: Node, part: Layer | Neurons, signal: Signal) -> str:
         """Add a part that is fed a signal; its name is made from where it came from."""
-        name = fresh_name(node.location.path or node.results[0].name, self.network.parts)
+        # What a pass has made has one place for several parts, and names of its own.
+        hint = node.results[0].name if self._wide else node.location.path or node.results[0].name
+        name = fresh_name(hint, self.network.parts)
         self.network.parts[name] = part
         self.network.edges += [Edge(term.source, name, term.steps) for term in signal.terms]
         return name
@@ -328,17 +330,19 @@ class Reading:
         if not self.inside:
             raise RefusedError("a single step of a neuron: networks hold neurons inside a loop over time")
         spikes, after = node.results[: int(op.fires)], node.results[int(op.fires) :]
-        for start, end in zip(node.operands[1 : 1 + op.states], after, strict=True):
+        inputs, rest = node.operands[: op.inputs], node.operands[op.inputs :]
+        op = _of_one_input(op)
+        for start, end in zip(rest[: op.states], after, strict=True):
             if scope.states.get(start.name, "") is not None:
                 raise RefusedError(f"its state {start.name} is not carried from step to step for it alone")
             scope.states[start.name] = end.name
             scope.hidden[end.name] = f"it reads the potential {end.name}, and neurons put out spikes"
             del scope.signals[start.name]
             scope.hidden[start.name] = f"it reads the state {start.name}, and states stay inside neurons"
-        signal = _signal(scope, node.operands[0])
+        signal = _added(scope, inputs)
         shape = features(node.results[0].type)
         parameters: dict[str, np.ndarray] = {}
-        for name, value in zip(parameter_names(op), node.operands[1 + op.states :], strict=True):
+        for name, value in zip(parameter_names(op), rest[op.states :], strict=True):
             parameters[name] = self._parameter(scope, op, name, value)
         if isinstance(op, EulerNeuron):
             if self.network.dt not in (None, op.dt):
@@ -428,6 +432,14 @@ _RANGES: dict[str, _Check] = {
     "du": _ANY,
     "dv": _ANY,
     "bias": _ANY,
+    "steps": (lambda x: x >= 1, "one of 1 or more"),
+    "share": _DECAY,
+    "v_rest": _ANY,
+    "tau_mem_inv": _TAU,
+    "tau_syn_inv": _TAU,
+    "resistance": _TAU,
+    "capacitance": _TAU,
+    "time_step": _TAU,
 }
 """Parameter -> what it has to be."""
 
@@ -493,9 +505,24 @@ def _sum(scope: Scope, node: Node) -> Signal:
     a, b = node.operands
     if features(a.type) != features(b.type):
         raise RefusedError(f"it adds {a.type} and {b.type}; a network adds signals of one shape")
-    first, second = _signal(scope, a), _signal(scope, b)
-    terms = first.terms + second.terms
+    return _added(scope, node.operands)
+
+
+def _added(scope: Scope, values: Sequence[Value]) -> Signal:
+    """The sum of signals."""
+    signals = [_signal(scope, value) for value in values]
+    terms = tuple(term for signal in signals for term in signal.terms)
     if len(set(terms)) != len(terms):
         raise RefusedError("it adds one value twice; a network has one edge from a part to a part")
-    spikes = first.spikes and second.spikes
-    return Signal(terms, spikes)
+    return Signal(terms, all(signal.spikes for signal in signals))
+
+
+def _of_one_input(op: Neuron) -> Neuron:
+    """The neuron behind a sum of its inputs. RefusedError where a delayed reset drops what comes in meanwhile."""
+    dropped = "a delayed reset also drops the input of the step after a spike; neurons of networks keep it"
+    if isinstance(op, EulerFiring) and op.delayed and op.reset == "value":
+        raise RefusedError(dropped)
+    try:
+        return op.merged()
+    except ValueError:
+        raise RefusedError(dropped) from None

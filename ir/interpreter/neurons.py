@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from .. import ops
-from ..neurons import FORMS, SYNAPSE, synapse_coefficients
-from ..ops.neurons import EulerFiring, EulerNeuron
+from ..neurons import FORMS, SYNAPSES
+from ..ops.neurons import Cuba, EulerFiring, EulerNeuron
 from .spiking import Spike
 from .walk import Environment, meaning
 
@@ -21,17 +21,24 @@ def rounded(numbers: Sequence[Tensor], like: Tensor) -> list[Tensor | None]:
 
 def membrane(op: EulerNeuron, v: Tensor, x: Tensor, parameters: Sequence[Tensor]) -> Tensor:
     """The potential after one step, before any reset."""
-    decay, gain, offset = FORMS[op.form].coefficients(op.dt, *(p.double() for p in parameters))
+    form = FORMS[op.form]
+    if form.step is not None:
+        return form.step(v, x, op.dt, *parameters)
+    decay, gain, offset = form.coefficients(op.dt, *(p.double() for p in parameters))
     (scale,) = rounded([gain], v)
     u = decay.to(v.dtype) * v + (x if scale is None else scale * x)
     return u + offset.to(v.dtype) if bool(offset.any()) else u
 
 
-def current(op: EulerNeuron, i: Tensor, x: Tensor, tau_syn: Tensor, w_in: Tensor) -> Tensor:
-    """The synaptic current after one step."""
-    decay, gain = synapse_coefficients(op.dt, tau_syn.double(), w_in.double())
+def current(op: Cuba, i: Tensor, inputs: Sequence[Tensor], parameters: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """(what the membrane integrates, the synapse's state after the step)."""
+    synapse = SYNAPSES[op.current]
+    if synapse.step is not None:
+        return synapse.step(i, tuple(inputs), op.dt, *parameters)
+    decay, gain = synapse.coefficients(op.dt, *(p.double() for p in parameters))
     (scale,) = rounded([gain], i)
-    return decay.to(i.dtype) * i + (x if scale is None else scale * x)
+    i = decay.to(i.dtype) * i + (inputs[0] if scale is None else scale * inputs[0])
+    return i, i
 
 
 def spikes(x: Tensor, threshold: Tensor, inclusive: bool) -> Tensor:
@@ -41,12 +48,27 @@ def spikes(x: Tensor, threshold: Tensor, inclusive: bool) -> Tensor:
     return torch.where(x == threshold, torch.ones_like(x), fired) if inclusive else fired
 
 
-def _fire(op: EulerFiring, u: Tensor, last: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-    """(spikes, potential after the reset); last: threshold and, where the reset needs it, v_reset."""
+def _fire(op: EulerFiring, v: Tensor, u: Tensor, last: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """(spikes, potential after the reset) of neurons whose potential went from v to u; last: threshold and, where the
+    reset needs it, v_reset."""
+    if op.delayed:
+        u = _reset(op, spikes(v, last[0], op.inclusive).detach(), u, last)
     fired = spikes(u, last[0], op.inclusive)
+    return fired, u if op.delayed else _reset(op, fired, u, last)
+
+
+def _reset(op: EulerFiring, fired: Tensor, u: Tensor, last: Sequence[Tensor]) -> Tensor:
     if op.reset == "value":
-        return fired, torch.where(fired > 0, last[1], u)
-    return fired, u - fired * last[0] if op.reset == "subtract" else u
+        return torch.where(fired > 0, last[1], u)
+    return u - fired * last[0] if op.reset == "subtract" else u
+
+
+def _synapse(op: Cuba, args: Sequence[Tensor]) -> tuple[Tensor, Tensor, Tensor, Sequence[Tensor]]:
+    """(what the membrane integrates, i', v, the parameters after the synapse's)."""
+    count = len(SYNAPSES[op.current].parameters)
+    inputs, (i, v, *parameters) = args[: op.inputs], args[op.inputs :]
+    given, after = current(op, i, inputs, parameters[:count])
+    return given, after, v, parameters[count:]
 
 
 @meaning(ops.Integrate)
@@ -57,26 +79,23 @@ def _integrate(op: ops.Integrate, args: Sequence[Tensor], env: Environment) -> t
 
 @meaning(ops.CubaIntegrate)
 def _cuba_integrate(op: ops.CubaIntegrate, args: Sequence[Tensor], env: Environment) -> tuple[Tensor, ...]:
-    x, i, v, tau_syn, w_in, *parameters = env.floats(*args)
-    i = current(op, i, x, tau_syn, w_in)
-    return i, membrane(op, v, i, parameters)
+    x, i, v, parameters = _synapse(op, env.floats(*args))
+    return i, membrane(op, v, x, parameters)
 
 
 @meaning(ops.Lif)
 def _lif(op: ops.Lif, args: Sequence[Tensor], env: Environment) -> tuple[Tensor, ...]:
     x, v, *parameters = env.floats(*args)
     count = len(FORMS[op.form].parameters)
-    fired, v = _fire(op, membrane(op, v, x, parameters[:count]), parameters[count:])
+    fired, v = _fire(op, v, membrane(op, v, x, parameters[:count]), parameters[count:])
     return fired.to(env.dtype("spike")), v
 
 
 @meaning(ops.CubaLif)
 def _cuba_lif(op: ops.CubaLif, args: Sequence[Tensor], env: Environment) -> tuple[Tensor, ...]:
-    x, i, v, *parameters = env.floats(*args)
-    synapse, rest = parameters[: len(SYNAPSE)], parameters[len(SYNAPSE) :]
+    x, i, v, parameters = _synapse(op, env.floats(*args))
     count = len(FORMS[op.form].parameters)
-    i = current(op, i, x, synapse[0], synapse[1])
-    fired, v = _fire(op, membrane(op, v, i, rest[:count]), rest[count:])
+    fired, v = _fire(op, v, membrane(op, v, x, parameters[:count]), parameters[count:])
     return fired.to(env.dtype("spike")), i, v
 
 

@@ -53,13 +53,35 @@ def _synaptic(op: ops.Synaptic, args: Sequence[Tensor], env: Environment) -> tup
     x, i, v, alpha, beta, threshold = env.floats(*args)
     reset = fire(v, threshold).detach()
     i = alpha * i + x
-    v = beta * v + i
-    if op.reset == "zero":
-        v = v - v * reset
-    elif op.reset == "subtract":
-        v = v - reset * threshold
+    v = _delayed_reset(op, beta * v + i, reset, threshold)
     spike = fire(v, threshold)
     return spike.to(env.dtype("spike")), i, _reset_at_once(op, v, spike, reset, threshold)
+
+
+@meaning(ops.RLeaky)
+def _rleaky(op: ops.RLeaky, args: Sequence[Tensor], env: Environment) -> tuple[Tensor, ...]:
+    x, w, v, beta, threshold = env.floats(*args)
+    reset = fire(v, threshold).detach()
+    v = _delayed_reset(op, beta * v + x + w, reset, threshold)
+    spike = fire(v, threshold)
+    return spike.to(env.dtype("spike")), _reset_at_once(op, v, spike, reset, threshold)
+
+
+@meaning(ops.RSynaptic)
+def _rsynaptic(op: ops.RSynaptic, args: Sequence[Tensor], env: Environment) -> tuple[Tensor, ...]:
+    x, w, i, v, alpha, beta, threshold = env.floats(*args)
+    reset = fire(v, threshold).detach()
+    i = alpha * i + x + w
+    v = _delayed_reset(op, beta * v + i, reset, threshold)
+    spike = fire(v, threshold)
+    return spike.to(env.dtype("spike")), i, _reset_at_once(op, v, spike, reset, threshold)
+
+
+def _delayed_reset(op: SteppedNeuron, v: Tensor, reset: Tensor, threshold: Tensor) -> Tensor:
+    """The reset for a spike of the step before."""
+    if op.reset == "none":
+        return v
+    return v - reset * (v if op.reset == "zero" else threshold)
 
 
 def _reset_at_once(op: SteppedNeuron, v: Tensor, spike: Tensor, reset: Tensor, threshold: Tensor) -> Tensor:

@@ -6,15 +6,18 @@ after the step, s = 1 where u > threshold (u >= threshold with `inclusive`), and
     reset = "value":     v' = v_reset where s, else u
     reset = "subtract":  v' = u - s * threshold
     reset = "none":      v' = u
+
+With `delayed=True` the reset acts in the step after the spike, on u, before s is taken of it (snntorch's Lapicque):
+r = 1 where v is above the threshold as it comes in, u becomes v_reset where r, or u - r * threshold, and v' = u.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from ..graph import Op, TypeFault
-from ..neurons import FORMS, SYNAPSE
+from ..neurons import FORMS, SYNAPSES
 from ..types import Type
 from .rules import broadcast, common_float, need_numeric, need_shape, need_size
 from .spiking import Neuron
@@ -29,7 +32,7 @@ EULER_RESETS = ("value", "subtract", "none")
 class EulerNeuron(Neuron):
     """What neurons in continuous time share: the membrane's form and the length of a step in seconds."""
 
-    operands = (3, None)
+    operands = (2, None)
     synapse: ClassVar[bool] = False
     form: str = "leak"
     dt: float = 1e-4
@@ -38,12 +41,13 @@ class EulerNeuron(Neuron):
         """Names of the operands after the input and the states."""
         if self.form not in FORMS:
             raise TypeFault(f"unknown form {self.form!r}", "one of " + ", ".join(FORMS))
-        return (SYNAPSE if self.synapse else ()) + FORMS[self.form].parameters
+        return FORMS[self.form].parameters
 
     def result_types(self, operands: tuple[Type, ...], module: Module) -> tuple[Type, ...]:
         names = self.parameters()
-        if len(operands) != 1 + self.states + len(names):
-            raise TypeFault(f"needs the input, {self.states} states and {', '.join(names)}; got {len(operands)} values")
+        if len(operands) != self.inputs + self.states + len(names):
+            wanted = f"{self.inputs} inputs" if self.inputs > 1 else "the input"
+            raise TypeFault(f"needs {wanted}, {self.states} states and {', '.join(names)}; got {len(operands)} values")
         if not self.dt > 0:
             raise TypeFault(f"a step of {self.dt:g} s")
         return super().result_types(operands, module)
@@ -58,22 +62,12 @@ class Integrate(EulerNeuron):
 
 
 @dataclass(frozen=True)
-class CubaIntegrate(EulerNeuron):
-    """An exponential synapse and a membrane that never fires (NIR's CubaLI): operands x, i, v, tau_syn, w_in, then the
-    form's parameters; results i', v'. The membrane integrates i'."""
-
-    mnemonic = "cuba_integrate"
-    fires: ClassVar[bool] = False
-    states: ClassVar[int] = 2
-    synapse: ClassVar[bool] = True
-
-
-@dataclass(frozen=True)
 class EulerFiring(EulerNeuron):
     """What neurons that fire share."""
 
     reset: str = "value"
     inclusive: bool = False
+    delayed: bool = False
 
     def parameters(self) -> tuple[str, ...]:
         """Names of the operands after the input and the states."""
@@ -94,13 +88,49 @@ class Lif(EulerFiring):
 
 
 @dataclass(frozen=True)
-class CubaLif(EulerFiring):
-    """Current-based integrate and fire (NIR's CubaLIF): operands x, i, v, tau_syn, w_in, then the form's parameters,
-    threshold and, for reset = "value", v_reset; results s, i', v'. The membrane integrates i'."""
+class Cuba(EulerNeuron):
+    """What neurons with an exponential synapse share. current: its statement in `qsc.ir.neurons.SYNAPSES`. recurrent:
+    whether a second input w follows x, which is added after it."""
 
-    mnemonic = "cuba_lif"
     states: ClassVar[int] = 2
     synapse: ClassVar[bool] = True
+    current: str = "leak"
+    recurrent: bool = False
+
+    @property
+    def inputs(self) -> int:
+        """x, and w where it is recurrent."""
+        return 1 + self.recurrent
+
+    def merged(self) -> Cuba:
+        """The neuron without w."""
+        return replace(self, recurrent=False)
+
+    def parameters(self) -> tuple[str, ...]:
+        """Names of the operands after the inputs and the states."""
+        if self.current not in SYNAPSES:
+            raise TypeFault(f"unknown current {self.current!r}", "one of " + ", ".join(SYNAPSES))
+        if self.recurrent and SYNAPSES[self.current].step is None:
+            raise TypeFault(f"a synapse of current {self.current!r} has one input")
+        return SYNAPSES[self.current].parameters + super().parameters()
+
+
+@dataclass(frozen=True)
+class CubaIntegrate(Cuba):
+    """An exponential synapse and a membrane that never fires (NIR's CubaLI): operands x, i, v, then the synapse's
+    parameters (tau_syn, w_in) and the form's; results i', v'. The membrane integrates the synapse's current."""
+
+    mnemonic = "cuba_integrate"
+    fires: ClassVar[bool] = False
+
+
+@dataclass(frozen=True)
+class CubaLif(Cuba, EulerFiring):
+    """Current-based integrate and fire (NIR's CubaLIF): operands x, i, v, then the synapse's parameters (tau_syn, w_in)
+    and the form's, threshold and, for reset = "value", v_reset; results s, i', v'. The membrane integrates the
+    synapse's current."""
+
+    mnemonic = "cuba_lif"
 
 
 @dataclass(frozen=True)

@@ -34,10 +34,19 @@ class Neuron(Op):
     states: ClassVar[int] = 1
     fires: ClassVar[bool] = True
 
+    @property
+    def inputs(self) -> int:
+        """How many operands come in before the states: x, and for some neurons w, which is added after x."""
+        return 1
+
+    def merged(self) -> Neuron:
+        """The neuron of one input that does the same, but for rounding, where all inputs are added up before it."""
+        return self
+
     def result_types(self, operands: tuple[Type, ...], module: Module) -> tuple[Type, ...]:
         kind = common_float(*operands)
         shape = broadcast(*operands)
-        for t in operands[: 1 + self.states]:
+        for t in operands[: self.inputs + self.states]:
             if t.shape != shape:
                 raise TypeFault(f"input and state need one shape, got {', '.join(map(str, operands))}")
         return ((Type("spike", shape),) if self.fires else ()) + (Type(kind, shape),) * self.states
@@ -80,3 +89,47 @@ class Synaptic(SteppedNeuron):
     mnemonic = "synaptic"
     operands = (6, 6)
     states: ClassVar[int] = 2
+
+
+@dataclass(frozen=True)
+class RLeaky(SteppedNeuron):
+    """Leaky integrate-and-fire with recurrent input (snntorch.RLeaky): operands x, w (what its own spikes of the step
+    before bring), v, beta, threshold; results s, v'.
+
+    With m = (beta * v + x) + w: "zero": u = m - r * m (what comes in is lost); "subtract": u = m - r * threshold;
+    "none": u = m.
+    """
+
+    mnemonic = "rleaky"
+    operands = (5, 5)
+
+    @property
+    def inputs(self) -> int:
+        """x and w."""
+        return 2
+
+    def merged(self) -> Leaky:
+        """A `Leaky`; ValueError for a delayed reset to zero, which there keeps what comes in."""
+        if self.reset == "zero" and self.delayed:
+            raise ValueError("a delayed reset also drops the input of the step after a spike")
+        return Leaky(self.reset, self.delayed)
+
+
+@dataclass(frozen=True)
+class RSynaptic(SteppedNeuron):
+    """Current-based leaky integrate-and-fire with recurrent input (snntorch.RSynaptic): operands x, w, i, v, alpha,
+    beta, threshold; results s, i', v'. As `Synaptic`, with i' = (alpha * i + x) + w.
+    """
+
+    mnemonic = "rsynaptic"
+    operands = (7, 7)
+    states: ClassVar[int] = 2
+
+    @property
+    def inputs(self) -> int:
+        """x and w."""
+        return 2
+
+    def merged(self) -> Synaptic:
+        """A `Synaptic`."""
+        return Synaptic(self.reset, self.delayed)

@@ -34,8 +34,9 @@ from qsc.ir.angles import make_row
 from qsc.ir.cells import CELLS
 from qsc.ir.circuit import GateRow
 from qsc.ir.gates import GATES, Gate
-from qsc.ir.neurons import FORMS
+from qsc.ir.neurons import FORMS, SYNAPSES
 from qsc.ir.ops.neurons import EULER_RESETS, EulerNeuron
+from qsc.ir.ops.spiking import SteppedNeuron
 from qsc.ir.types import DTYPES
 from safetensors.numpy import save_file
 
@@ -104,11 +105,12 @@ def _reduction(kind: type[ops.Sum] | type[ops.Mean]) -> Callable[[Draw, Module],
     return case
 
 
-def _neuron(kind: type[ops.Leaky] | type[ops.Synaptic]) -> Callable[[Draw, Module], OpCase]:
+def _neuron(kind: type[SteppedNeuron]) -> Callable[[Draw, Module], OpCase]:
     def case(draw: Draw, module: Module) -> OpCase:
         t = Type("f32", draw(BATCHED))
         op = kind(draw(st.sampled_from(["zero", "subtract", "none"])), draw(st.booleans()))
-        return op, [*[t] * (1 + kind.states), *[Type("f32")] * (kind.operands[0] - 1 - kind.states)]
+        count = op.inputs + op.states
+        return op, [*[t] * count, *[Type("f32")] * (kind.operands[0] - count)]
 
     return case
 
@@ -119,8 +121,12 @@ def _euler(kind: type[EulerNeuron]) -> Callable[[Draw, Module], OpCase]:
         given: dict[str, Any] = {"form": draw(st.sampled_from(sorted(FORMS))), "dt": _one_of(draw, 1e-4, 2.5e-3)}
         if kind.fires:
             given |= {"reset": draw(st.sampled_from(EULER_RESETS)), "inclusive": draw(st.booleans())}
+            given |= {"delayed": draw(st.booleans())}
+        if kind.synapse:
+            given |= {"current": draw(st.sampled_from(sorted(SYNAPSES)))}
+            given |= {"recurrent": given["current"] != "leak" and draw(st.booleans())}
         op = kind(**given)
-        return op, [*[t] * (1 + kind.states), *[Type("f32")] * len(op.parameters())]
+        return op, [*[t] * (op.inputs + kind.states), *[Type("f32")] * len(op.parameters())]
 
     return case
 
@@ -248,6 +254,8 @@ CASES: dict[str, Callable[[Draw, Module], OpCase]] = {
     "adaptive_avg_pool": _plain(lambda draw: ops.AdaptiveAvgPool(draw(st.tuples(SIZES, SIZES))), IMAGE),
     "leaky": _neuron(ops.Leaky),
     "synaptic": _neuron(ops.Synaptic),
+    "rleaky": _neuron(ops.RLeaky),
+    "rsynaptic": _neuron(ops.RSynaptic),
     "lif": _euler(ops.Lif),
     "cuba_lif": _euler(ops.CubaLif),
     "integrate": _euler(ops.Integrate),
