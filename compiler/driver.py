@@ -31,6 +31,7 @@ from .inputs import as_array, check_arrays, read_arrays
 from .manager import InternalError, Stage, Watch, run_passes
 from .passes.base import EFFORTS, Context, Contract, Pass, Remark
 from .passes.partition import HOST_NOTE
+from .spikes.accounting import account
 from .verification import verify_bundle
 
 GOLDEN_SAMPLES = 16
@@ -111,6 +112,8 @@ def _compile(source: Any, options: Options, example_input: Any, watch: Watch) ->
             watch.progress("verify")
         outcome = verify_bundle(bundle)
         bundle.manifest["verification"] = outcome.to_json()
+        account(bundle, _named_inputs(imported, options, inputs))
+        bundle.manifest["costs"] = total_costs(bundle.manifest["costs_by_op"])
         outcome.require(bundle.manifest["source"]["name"])
     return bundle
 
@@ -191,6 +194,17 @@ def golden_inputs(imported: Imported, options: Options) -> list[np.ndarray]:
         else:
             drawn.append(as_array(rng.uniform(-np.pi, np.pi, shape), value))
     return drawn
+
+
+def _named_inputs(imported: Imported, options: Options, inputs: Sequence[np.ndarray]) -> str:
+    """Where the golden inputs come from, in words."""
+    declared = imported.module.graph.inputs
+    sizes = [a.shape[v.type.shape.index(DYNAMIC)] for a, v in zip(inputs, declared, strict=True) if v.type.batched]
+    if options.calibration is not None:
+        kind = "calibration inputs"
+    else:
+        kind = "example inputs of the source" if imported.example_inputs else f"random inputs, seed {options.seed}"
+    return f"{sizes[0] if sizes else 1} {kind}"
 
 
 def _bits(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:

@@ -7,6 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from .passes.partition import HOST_NOTE
+from .spikes.accounting import layer_lines, pictures_of
 
 if TYPE_CHECKING:
     from .bundle import Bundle
@@ -54,6 +55,8 @@ def _lines(bundle: Bundle) -> Iterator[str]:
         yield f"artifact {name}:"
         yield from (f"  {key:<22}{show_cost(key, value)}" for key, value in costs.items())
         yield from (f"  note: {note}" for note in m["notes"].get(name, ()))
+        if name in m.get("activity", ()):
+            yield from (f"  {line}" for line in layer_lines(m["activity"][name]))
     if "verification" in m:
         yield "verification:"
         yield from (f"  {_check_line(c)}" for c in m["verification"]["checks"])
@@ -83,12 +86,13 @@ def html_page(bundle: Bundle) -> str:
     style = "body{font:15px/1.5 sans-serif;max-width:60em;margin:2em auto}table{border-collapse:collapse;margin:1em 0}"
     style += "td{border:1px solid #bbb;padding:.2em .6em}caption{text-align:left;font-weight:bold}"
     style += "pre{background:#f4f4f4;padding:1em;overflow:auto}"
+    pictures = "".join(pictures_of(bundle).values())
     program = bundle.files["program.qsc"].decode()
     if len(program) > 100_000:
         program = program[:100_000] + "\n# cut here: program.qsc holds the rest\n"
     title = escape(bundle.manifest["source"]["name"])
     return (
         f"<!doctype html>\n<html lang='en'><head><meta charset='utf-8'><title>{title}</title><style>{style}</style>"
-        f"</head><body><h1>{title}</h1>{html_fragment(bundle)}<h2>Report</h2><pre>{escape(text_report(bundle))}</pre>"
+        f"</head><body><h1>{title}</h1>{html_fragment(bundle)}<h2>Report</h2><pre>{escape(text_report(bundle))}</pre>{pictures}"
         f"<h2>Program</h2><pre>{escape(program)}</pre></body></html>\n"
     )
