@@ -112,6 +112,7 @@ TARGETS = Registry(
     "target",
     "T0001",
     {
+        "loihi2": "qsc.backends.loihi:TARGET",
         "nir": "qsc.backends.nir:TARGET",
         "rsfq": "qsc.backends.sfq:TARGET",
         "host": "qsc.backends.host:TARGET",
@@ -147,6 +148,7 @@ BACKENDS = Registry(
     "T0001",
     {
         "host": "qsc.backends.host:HostBackend",
+        "loihi": "qsc.backends.loihi:LoihiBackend",
         "nir": "qsc.backends.nir:NirBackend",
         "qiskit": "qsc.backends.qiskit:QiskitBackend",
         "sfq": "qsc.backends.sfq:SfqBackend",

@@ -139,7 +139,7 @@ class Builder:
         while full in self._taken:
             count += 1
             full = f"{self._prefix}{name}_{count}"
-        self._taken[full] = self.weights[full] = np.ascontiguousarray(array)
+        self._taken[full] = self.weights[full] = np.array(array, order="C")
         value = Value("@" + full, Type(dtype_name(array.dtype), array.shape))
         return value if array.dtype == np.int64 or value.type.dtype == self._dtype else self._cast(value)
 

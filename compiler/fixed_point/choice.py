@@ -29,11 +29,6 @@ class InputCode:
     least: int
     most: int
 
-    @property
-    def binary(self) -> bool:
-        """Whether spikes come in as they are."""
-        return self.unit == 1 and (self.least, self.most) == (0, 1)
-
     def apply(self, x: np.ndarray) -> np.ndarray:
         """The whole numbers, as float32."""
         return np.clip(np.rint(x / np.float32(self.unit)), self.least, self.most).astype(np.float32)

@@ -125,9 +125,11 @@ def _weights(p: Population, s: Synapses, form: Format, scale: float, unit: float
     size = float(np.abs(exact).max(initial=0.0)) * kept
     if size == 0 and not added.any():
         return []
-    shift = int(np.clip(np.ceil(np.log2(size / form.most) - 1e-9), *form.shifts)) if size else form.shifts[0]
+    # The chip shifts what arrives by each delay on its own: only without dropped bits is that the shift of the sum.
+    least = form.shifts[0] if s.delays is None else 0
+    shift = int(np.clip(np.ceil(np.log2(size / form.most) - 1e-9), least, form.shifts[1])) if size else least
     whole = np.rint(exact / 2.0**shift)
-    bias = _current_bias(s, added * scale / 64 / 2.0**shift) if added.any() else None
+    bias = _current_bias(s, added * scale / 64 / 2.0**shift, shift) if added.any() else None
     if not form.split:
         return [_part(p, s, np.clip(whole, -form.most - 1, form.most), bias, shift)]
     above, below = np.clip(whole, 0, form.most), np.clip(whole, -form.most, 0)
@@ -135,16 +137,20 @@ def _weights(p: Population, s: Synapses, form: Format, scale: float, unit: float
     return made + ([_part(p, s, below, None, shift)] if below.any() else [])
 
 
-def _current_bias(s: Synapses, exact: np.ndarray) -> np.ndarray:
-    """What a connection adds to the synaptic current in every step, in units of its weights."""
+def _current_bias(s: Synapses, exact: np.ndarray, shift: int) -> np.ndarray:
+    """What a connection adds to the synaptic current in every step, in units of its weights.
+
+    It is a multiple of what the shift drops, so that it may be shifted apart from the sum.
+    """
+    unit = 2.0 ** max(-shift, 0)
     if s.delays is not None:
         raise RefusedError("a bias behind synapses with delays goes into a synaptic current")
     if s.geometry is None:
-        return np.rint(exact).ravel()
+        return np.rint(exact / unit).ravel() * unit
     channels = exact.reshape(len(exact), -1)
     if np.ptp(channels, axis=1).any():
         raise RefusedError("a bias that differs within a channel goes into a synaptic current")
-    return np.rint(channels[:, 0])
+    return np.rint(channels[:, 0] / unit) * unit
 
 
 def _part(p: Population, s: Synapses, whole: np.ndarray, bias: np.ndarray | None, shift: int) -> Weights:

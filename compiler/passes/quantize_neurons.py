@@ -100,10 +100,9 @@ def _operands(node: Node, module: Module, context: Context) -> list[np.ndarray]:
 
 
 def _coded(graph: GraphBuilder, value: Value, code: InputCode) -> Value:
-    """The whole numbers of an input."""
-    if code.binary:
-        return value
-    (scaled,) = graph.add(ops.Div(code.unit), value, name="coded")
-    (whole,) = graph.add(ops.Round(), scaled, name="coded")
+    """The whole numbers of an input; spikes are 0 or 1 whatever is given."""
+    if code.unit != 1:
+        (value,) = graph.add(ops.Div(code.unit), value, name="coded")
+    (whole,) = graph.add(ops.Round(), value, name="coded")
     (held,) = graph.add(ops.Clamp(float(code.least), float(code.most)), whole, name="coded")
     return held

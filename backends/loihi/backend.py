@@ -1,0 +1,201 @@
+"""The loihi backend: a network in whole numbers becomes a program of Loihi 2, run by this package's own simulator."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ...bridges.networks import Network, Neurons, Part, make_network, read_node
+from ...ir import InputError, Module, Node, TargetError
+from ...ir.diagnostics import Diagnostic
+from ...ir.ops import Clamp, Launch, Scan
+from ...ir.ops.fixed import LoihiLif
+from ...ir.target import Target
+from ..base import Costs, Emission, RunOptions, SelfCheck
+from ..legality import EmittedCircuit
+from .lower import ALWAYS, make_program
+from .program import Program
+from .program_file import dump, load
+
+META_FILE = "meta.json"
+LAYERS = ("linear", "delayed_linear", "conv", "avg_pool", "sum_pool", "flatten", "scale", "delay", "shift")
+MOST_MESSAGE_BITS = 24
+
+
+class LoihiBackend:
+    """Programs of Loihi 2. A launch holds one time loop and the layers before it."""
+
+    name: ClassVar[str] = "loihi"
+    whole_region: ClassVar[bool] = True
+    importers: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self) -> None:
+        self.last_counts: dict[str, float] = {}
+
+    def unsupported(self, node: Node, module: Module, target: Target) -> str | None:
+        """Why the chip cannot hold the node, in whole numbers or before they are chosen; None where it can."""
+        network, reasons = read_node(node, module)
+        inside = f"{node.op.mnemonic} inside the loop: " if isinstance(node.op, Scan | Launch) else ""
+        for part in network.parts.values():
+            reason = reason_against(part)
+            if reason:
+                reasons.append(inside.replace(node.op.mnemonic, part.source) + reason)
+        reasons += [
+            f"its output {n} is no neuron's" for n in network.outputs if not isinstance(network.parts[n], Neurons)
+        ]
+        return "; ".join(dict.fromkeys(reasons)) or None
+
+    def target_from(self, table: Mapping[str, Any], path: Path) -> Target:
+        """The registers are the chip's: InputError."""
+        raise InputError.of("T0005", f"{path}: loihi describes no chip of one's own", help="use --target loihi2")
+
+    def self_checks(self, files: Mapping[str, bytes], launch: Launch, module: Module) -> list[SelfCheck]:
+        """None: the values say everything about a program."""
+        return []
+
+    def emitted(self, files: Mapping[str, bytes]) -> list[EmittedCircuit]:
+        """None: no artifact of this backend is a circuit."""
+        return []
+
+    def rules(self, target: Target) -> None:
+        """None: no circuit runs here."""
+        return
+
+    def services(self, target: Target) -> None:
+        """None: no SDK optimises these."""
+        return
+
+    def emit(self, launch: Launch, module: Module, target: Target, seed: int, effort: str = "default") -> Emission:
+        """The program file, and `meta.json` with steps, inputs and the level of every population.
+
+        TargetError T0003 where the launch is not in whole numbers, or where its time does not work out on the chip.
+        """
+        network = make_network(launch.body, module, wide=True)
+        for part in network.parts.values():
+            if isinstance(part, Neurons) and not isinstance(part.op, LoihiLif):
+                text = f"{part.source} is not in whole numbers"
+                raise TargetError(
+                    [Diagnostic("T0003", text, part.location, help="put the pass quantize-neurons behind partition")]
+                )
+        program, levels = make_program(network, _message_bits(launch, module, network))
+        meta = {
+            "steps": network.steps,
+            "inputs": [{"name": i.name, "sequence": i.sequence} for i in network.inputs],
+            "levels": levels,
+        }
+        files = dump(program) | {META_FILE: (json.dumps(meta, indent=1, sort_keys=True) + "\n").encode()}
+        return Emission(files, _costs(program, network), tuple(_notes(program, network)))
+
+    def run(
+        self,
+        files: Mapping[str, bytes],
+        launch: Launch,
+        module: Module,
+        inputs: Sequence[np.ndarray],
+        options: RunOptions,
+    ) -> list[np.ndarray]:
+        """Spikes (time, batch, ...) of the program, by this package's simulator of the chip's arithmetic.
+
+        Shots and noise mean nothing here: the program is deterministic.
+        """
+        from .simulator import run
+
+        program, meta = load(files), json.loads(files[META_FILE])
+        steps = meta["steps"] + program.latency
+        given = {
+            i["name"]: _in_time(np.asarray(x), i["sequence"], meta["steps"], steps)
+            for i, x in zip(meta["inputs"], inputs, strict=True)
+        }
+        batch = next(iter(given.values())).shape[1]
+        for source in program.sources:
+            if source.name == ALWAYS:
+                given[ALWAYS] = np.ones((steps, batch, *source.shape), np.int32)
+        traces = run(program, given, steps, ("spikes", "counts"))
+        self.last_counts = {"spikes": float(sum(counts.sum() for counts in traces.counts.values()))}
+        ends = [(traces.spikes[name], meta["levels"][name]) for name in program.outputs]
+        return [spikes[level : level + meta["steps"]].astype(np.float32) for spikes, level in ends]
+
+
+def _in_time(x: np.ndarray, sequence: bool, steps: int, total: int) -> np.ndarray:
+    """What comes in at every step of the chip; zeros once the input is over."""
+    shown = x if sequence else np.broadcast_to(x, (steps, *x.shape))
+    return np.concatenate([shown, np.zeros((total - steps, *shown.shape[1:]), x.dtype)]).astype(np.int32)
+
+
+def reason_against(part: Part) -> str | None:
+    """Why the chip has nothing that means what a part means; None where it has."""
+    if not isinstance(part, Neurons):
+        return None if part.kind in LAYERS else f"Loihi 2 has no connection that is a {part.kind}"
+    if isinstance(part.op, LoihiLif):
+        return None
+    if not part.op.fires:
+        return "it puts out potentials; Loihi's neurons put out spikes"
+    if part.reset != "value":
+        what = "takes the threshold off the potential" if part.reset == "subtract" else "leaves the potential as it is"
+        return f"a spike {what}; Loihi's neurons are reset to zero"
+    if part.v_reset.any():
+        return (
+            f"a spike sets the potential to {part.v_reset[part.v_reset != 0][0]:g}; Loihi's neurons are reset to zero"
+        )
+    return _reason_against_numbers(part)
+
+
+def _reason_against_numbers(part: Neurons) -> str | None:
+    decay, _, _ = part.membrane()
+    synapse = part.synapse()
+    if synapse is not None and part.reset_delayed:
+        return "a delayed reset also drops the input of the step after a spike; Loihi's neurons are reset at once"
+    if (part.full("threshold") <= 0).any():
+        return f"its threshold is {part.full('threshold').min():g}; Loihi's neurons need one above 0"
+    for what, numbers in {"potential": decay, **({} if synapse is None else {"current": synapse[0]})}.items():
+        if (numbers < 0).any() or (numbers > 1).any():
+            return (
+                f"the decay of its {what} a step is {numbers[(numbers < 0) | (numbers > 1)][0]:g}, not between 0 and 1"
+            )
+    if synapse is not None and (synapse[0] >= 1).any():
+        return "its synaptic current does not decay"
+    return None
+
+
+def _message_bits(launch: Launch, module: Module, network: Network) -> dict[str, int]:
+    """Bits of every input's payload with its sign, from the range that the program clamps it to; 0 for spikes."""
+    found: dict[str, int] = {}
+    makers = module.graph.producers()
+    launched = next(n for n in module.graph.nodes if isinstance(n.op, Launch) and n.op.artifact == launch.artifact)
+    for given, value in zip(network.inputs, launched.operands, strict=True):
+        maker = makers.get(value.name)
+        limits = (maker.op.low, maker.op.high) if maker is not None and isinstance(maker.op, Clamp) else (0, 1)
+        largest = max(abs(v) for v in limits if v is not None)
+        found[given.name] = 0 if limits == (0, 1) else int(largest).bit_length() + 1
+    return found
+
+
+def _costs(program: Program, network: Network) -> Costs:
+    synapses = 0
+    for c in program.connections:
+        places = 1
+        if c.window is not None:
+            shape = next(p.shape for p in program.populations if p.name == c.target)
+            places = int(np.prod(shape[1:]))
+        synapses += int(np.count_nonzero(c.weight)) * places
+    return {
+        "neurons": sum(int(np.prod(p.shape)) for p in program.populations),
+        "synapses": synapses,
+        "time_steps": network.steps,
+        "weight_bits": max((c.weight_bits for c in program.connections), default=8),
+    }
+
+
+def _notes(program: Program, network: Network) -> list[str]:
+    notes = [f"outputs are read {program.latency} steps after the input: every connection takes a step on the chip"]
+    for s in program.sources:
+        kind = f"graded spikes of {s.message_bits} bits with their sign" if s.message_bits else "binary spikes"
+        notes.append(f"source {s.name}: {kind}")
+    early = [p.name for p in program.populations if np.any(p.initial_v)]
+    if early:
+        notes.append(f"{', '.join(early)}: initial potentials make up for a bias that acts before the input arrives")
+    return notes
