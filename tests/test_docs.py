@@ -21,7 +21,12 @@ def test_generated_docs_are_up_to_date():
 
 @pytest.mark.parametrize(
     ("page", "languages"),
-    [("quantum.md", {"sh", "python"}), ("cutting.md", {"sh"}), ("execution.md", {"sh", "python"})],
+    [
+        ("quantum.md", {"sh", "python"}),
+        ("cutting.md", {"sh"}),
+        ("execution.md", {"sh", "python"}),
+        ("spiking.md", {"sh"}),
+    ],
 )
 def test_the_commands_of_a_guide_run_one_after_the_other(page: str, languages: set[str], tmp_path: Path):
     blocks = re.findall(r"```(sh|python)\n(.*?)```", (ROOT / "docs" / page).read_text(), re.DOTALL)

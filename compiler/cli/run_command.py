@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 import numpy as np
 
+from ..spikes.encoders import describe_encoders, parse_encoder
 from ..spikes.events import SAME_BIN
 from .common import (
     PATH,
@@ -45,7 +46,12 @@ A run that was interrupted goes on from its journal when the same command is giv
 @click.option(
     "--output", "-o", type=PATH, help="Where to write the outputs: .npy, .npz for several, or .csv for events."
 )
-@click.option("--encode", "encoder", metavar="ENCODER", help="Encode the inputs as spikes, as in latency{tau=5}.")
+@click.option(
+    "--encode",
+    "encoder",
+    metavar="ENCODER",
+    help=f"Encode the inputs as spikes: {describe_encoders()}; as latency{{tau=5}}.",
+)
 @click.option(
     "--dt", type=click.FloatRange(min=0, min_open=True), help="Seconds of one step [default: the neurons' own]."
 )
@@ -84,7 +90,6 @@ def command(
 ) -> None:
     """Run BUNDLE on inputs: device parts by the embedded simulator, the rest on the host."""
     from ..bundle import load
-    from ..spikes.encoders import parse_encoder
     from ..spikes.given import Reading, read_inputs, write_spikes
 
     if events and output is None:
