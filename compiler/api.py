@@ -23,6 +23,7 @@ def compile(
     example_input: Any = None,
     entry: str | None = None,
     input_shape: Sequence[int] | None = None,
+    dt: float | None = None,
     readout: Reading | None = None,
     calibration: Path | str | Sequence[np.ndarray] | None = None,
     weights: str = "bake",
@@ -38,13 +39,13 @@ def compile(
 ) -> Bundle:
     """Compile a model for a target and check the result.
 
-    model: a torch module, a path (.py, .pt2, .qsc, .qasm, .qpy, .json of pytket), a circuit of Qiskit or pytket, a
-    qsc.Circuit with readout=, or a loaded Module. target: a name of `qsc targets`, a .toml file, or several, one of
-    each kind. example_input: a tensor or a tuple of tensors, batch first, for a torch module. readout: of a circuit or
-    a circuit file, "probs", "samples" or observables such as "Z0, Z1*Z2"; None for what it measures. effort: "fast",
-    "default" or "max", how much is tried for a better circuit. max_error: largest error that verification accepts; 0
-    for 1e-9 (float64) or 1e-5. Further keywords are options of passes, named as on the command line: `bits=4` is
-    `--bits 4`, and `zne=[1, 3]` is `--zne 1,3`.
+    model: a torch module, a path (.py, .pt2, .qsc, .qasm, .qpy, .json of pytket, .nir), a circuit of Qiskit or pytket,
+    a qsc.Circuit with readout=, or a loaded Module. target: a name of `qsc targets`, a .toml file, or several, one of
+    each kind. example_input: a tensor or a tuple of tensors, batch first, for a torch module. dt: seconds of a step,
+    for a .nir file. readout: of a circuit or a circuit file, "probs", "samples" or observables such as "Z0, Z1*Z2";
+    None for what it measures. effort: "fast", "default" or "max", how much is tried for a better circuit. max_error:
+    largest error that verification accepts; 0 for 1e-9 (float64) or 1e-5. Further keywords are options of passes, named
+    as on the command line: `bits=4` is `--bits 4`, and `zne=[1, 3]` is `--zne 1,3`.
 
     Example::
 
@@ -69,6 +70,7 @@ def compile(
         max_error=max_error,
         effort=effort,
         seed=int(seed) if isinstance(seed, Integral) else seed,
+        dt=dt,
     )
     return compile_model(model, options, example_input=example_input)
 

@@ -64,6 +64,7 @@ class Options:
     max_error: float = 0.0
     effort: str = "default"
     seed: int = 0
+    dt: float | None = None
 
     def __post_init__(self) -> None:
         """InputError O0002 for a value that no option takes."""
@@ -73,6 +74,7 @@ class Options:
             ("effort", self.effort, self.effort in EFFORTS, ", ".join(EFFORTS)),
             ("weights", self.weights, self.weights in ("bake", "keep"), "bake or keep"),
             ("passes", self.passes, isinstance(self.passes, str | None), 'a text, as in "light-cone,partition"'),
+            ("dt", self.dt, self.dt is None or (_is_size(self.dt) and self.dt > 0), "seconds above 0"),
             ("entry", self.entry, isinstance(self.entry, str | None), "a name"),
         ):
             if not good:
@@ -150,7 +152,13 @@ def _load_file(path: Path, options: Options) -> Imported:
     read_file = registry.FRONTENDS.load(path.suffix)
     if path.suffix in registry.TAKES_READOUT:
         return read_file(path, options.entry, options.input_shape, options.readout)
-    imported = read_file(path, options.entry, options.input_shape)
+    if path.suffix in registry.TAKES_DT:
+        imported = read_file(path, options.entry, options.input_shape, options.dt)
+    else:
+        imported = read_file(path, options.entry, options.input_shape)
+        if options.dt is not None:
+            help = f"files in continuous time take one: {', '.join(registry.TAKES_DT)}"
+            raise InputError.of("O0002", f"{path.name} takes no dt: the model says its steps", help=help)
     # Faults of the model itself are said first.
     if options.readout is not None:
         raise _no_readout(path.name)

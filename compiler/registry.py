@@ -61,12 +61,16 @@ FRONTENDS = Registry(
         ".qasm": "qsc.frontends.openqasm:read_file",
         ".qpy": "qsc.frontends.openqasm:read_file",
         ".json": "qsc.frontends.openqasm:read_file",
+        ".nir": "qsc.frontends.nir:read_file",
     },
 )
 """File suffix -> function (path, entry, input_shape) -> Imported."""
 
 TAKES_READOUT = (".qasm", ".qpy", ".json")
 """Suffixes of files that may not say what is read: their function takes `readout` too."""
+
+TAKES_DT = (".nir",)
+"""Suffixes of files in continuous time: their function takes `dt`, the seconds of a step, too."""
 
 PASSES = Registry(
     "passes",

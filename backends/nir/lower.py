@@ -13,7 +13,7 @@ from ...bridges.networks import INPUT, Layer, Network, Neurons, Part, RefusedErr
 from ...ir import Graph, Module, Node, TargetError
 from ...ir.diagnostics import Diagnostic
 from ...ir.ops.spiking import SteppedNeuron, Synaptic
-from .cycles import steps_of
+from ...bridges.nir.cycles import steps_of
 from .neurons import fire_above, integrator, spiking_node
 from .plan import DT, OUTPUT, NirNode, Plan
 

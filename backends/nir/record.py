@@ -26,7 +26,6 @@ class _Node:
     """What was seen of one node. calls: steps in which the simulator computed it."""
 
     calls: int = 0
-    inputs: float = 0.0
     arrived: Tensor | None = None
     """How often something that is not zero came into each place, over rows and steps."""
     binary: bool = True
@@ -48,11 +47,9 @@ class Recorder:
         seen.calls += 1
         self._rows = len(given)
         if hasattr(node, "weight"):
-            active = given != 0
-            seen.inputs += float(active.sum())
-            arrived = active.sum(dim=0).double()
+            arrived = given.count_nonzero(dim=0)
             seen.arrived = arrived if seen.arrived is None else seen.arrived + arrived
-            seen.binary = seen.binary and bool((given[active] == 1).all())
+            seen.binary = seen.binary and bool((given * given == given).all())
         if type(node).__name__ in NEURONS:
             seen.spikes += float(value.sum())
             seen.raster.append(_chosen(value[:1], RASTER_NEURONS))
@@ -94,6 +91,7 @@ class Recorder:
 
     def _synapses(self, name: str, node: Any, seen: _Node) -> SynapseCounts:
         assert seen.arrived is not None
+        arrived = seen.arrived.double()
         # What is the same in every step is computed in the first, and comes in in all.
         repeated = self._steps / seen.calls
         weight = np.asarray(node.weight)
@@ -101,17 +99,17 @@ class Recorder:
         conv = type(node).__name__.startswith("Conv")
         places = targets // weight.shape[0] if conv else 1
         used = int(np.count_nonzero(weight))
-        events = _conv_events(node, seen.arrived, weight) if conv else _dense_events(seen.arrived, weight)
+        events = _conv_events(node, arrived, weight) if conv else _dense_events(arrived, weight)
         return SynapseCounts(
             name,
             "conv" if conv else "dense" if used == weight.size else "sparse",
-            seen.inputs * repeated,
+            float(arrived.sum()) * repeated,
             events * repeated,
             seen.binary,
             used * places,
             weight.size,
             weight.shape[0] if hasattr(node, "bias") and np.any(node.bias) else 0,
-            seen.arrived.numel(),
+            arrived.numel(),
             targets,
             self._bits.get(name, 32),
             weight.shape[0] * int(np.prod(weight.shape[2:])) if conv else 0,

@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ...ir.neurons import FORMS, synapse_coefficients
-from .cycles import steps_of
+from ...bridges.nir.cycles import steps_of
 from .plan import NEURONS, STATEFUL
 
 Step = Callable[[Tensor], Tensor]

@@ -99,6 +99,7 @@ def parse_shape(text: str | None) -> tuple[int, ...] | None:
 @click.option("--output", "-o", type=PATH, default=None, help="Folder of the bundle [default: build/MODEL].")
 @click.option("--entry", help="Object or function in the Python file that is or makes the model [default: model].")
 @click.option("--input-shape", help="Shape of one input without the batch, where the file has no example_input.")
+@click.option("--dt", type=float, help="Seconds of a step, for a .nir file that does not say it [default: 1e-4].")
 @readout_option
 @click.option("--calibration", type=PATH, help="Inputs (.npy, .npz) to check on instead of the file's example_input.")
 @click.option(
@@ -139,6 +140,7 @@ def command(
     output: Path | None,
     entry: str | None,
     input_shape: str | None,
+    dt: float | None,
     readout: str | None,
     calibration: Path | None,
     weights: str,
@@ -161,8 +163,8 @@ def command(
     quiet: bool,
     **flags: Any,
 ) -> int:
-    """Compile MODEL (.py, .pt2, .qsc, .qasm, .qpy, or .json of pytket) for a target, check the result and write the
-    bundle."""
+    """Compile MODEL (.py, .pt2, .qsc, .qasm, .qpy, .nir, or .json of pytket) for a target, check the result and write
+    the bundle."""
     from ..driver import Options, compile_model
     from ..execution.compilations import bundle_name
     from ..manager import Watch
@@ -189,6 +191,7 @@ def command(
         max_error=max_error,
         effort=effort,
         seed=seed,
+        dt=dt,
     )
     with Progress(quiet or as_json) as step:
         step(f"read {model}")
