@@ -12,6 +12,8 @@ import numpy as np
 
 from ...bridges.extras import need
 from ...bridges.networks import INPUT
+from ...bridges.nir import NirGraph, read, write
+from ...bridges.nir import NirNode as FileNode
 from ...ir import InputError, Module, Node, TargetError
 from ...ir.ops import Launch
 from ...ir.target import Target
@@ -19,7 +21,7 @@ from ..activity import Activity
 from ..base import Costs, Emission, RunOptions, SelfCheck
 from ..legality import EmittedCircuit
 from .lower import make_plan, reason_against
-from .plan import DT, OUTPUT, NirNode, Plan
+from .plan import DT, OUTPUT, Plan
 
 GRAPH_FILE, META_FILE = "graph.nir", "meta.json"
 RESET = "at once, to v_reset"
@@ -65,7 +67,6 @@ class NirBackend:
 
         TargetError T0003 with everything that NIR cannot take, a weight that is not finite included.
         """
-        need("nir", "nir")
         plan = make_plan(launch.body, module)
         files = {GRAPH_FILE: write_graph(plan), META_FILE: _meta(plan)}
         return Emission(files, _costs(plan), tuple(_notes(plan)))
@@ -82,14 +83,13 @@ class NirBackend:
 
         Shots and noise mean nothing here: the graph is deterministic.
         """
-        need("nir", "nir")
         import torch
 
         from .record import Recorder
         from .simulate import run_graph, run_snntorch
 
         meta = json.loads(files[META_FILE])
-        graph = read_graph(files[GRAPH_FILE])
+        graph = read(files[GRAPH_FILE])
         x = torch.from_numpy(np.ascontiguousarray(inputs[0], np.float32))
         if options.importer is None:
             bits = {name: facts.get("weight_bits", 32) for name, facts in meta["nodes"].items()}
@@ -102,39 +102,31 @@ class NirBackend:
             limits = snntorch_limits(graph.nodes)
             if limits:
                 raise TargetError.of("T0003", "; ".join(limits), help="verify without --importer")
-            out = run_snntorch(graph, meta["steps"], x, sequence=meta["sequence"])
+            theirs = need("nir", "nir").read(io.BytesIO(files[GRAPH_FILE]))
+            out = run_snntorch(theirs, meta["steps"], x, sequence=meta["sequence"])
             self.last_counts, self.last_activity = {}, None
         return [out.numpy()]
 
 
 def write_graph(plan: Plan) -> bytes:
     """The bytes of a .nir file; equal plans give equal bytes."""
-    import nir
+    return write(graph_of(plan))
 
-    nodes: dict[str, Any] = {INPUT: nir.Input(input_type={"input": np.array(plan.input_shape)})}
+
+def graph_of(plan: Plan) -> NirGraph:
+    """The graph of a plan."""
+    nodes = {INPUT: FileNode("Input", {"shape": np.array(plan.input_shape)})}
     for name, node in plan.nodes.items():
-        nodes[name] = getattr(nir, node.kind)(**node.fields)
+        nodes[name] = FileNode(node.kind, node.fields)
     last = next(node for name, node in plan.nodes.items() if (name, OUTPUT) in plan.edges)
-    nodes[OUTPUT] = nir.Output(output_type={"output": np.array(last.shape)})
+    nodes[OUTPUT] = FileNode("Output", {"shape": np.array(last.shape)})
     facts = {
         "dt": plan.dt,
         "time_steps": plan.steps,
         "input": "sequence" if plan.sequence else "static",
         "reset": RESET,
     }
-    graph = nir.NIRGraph(nodes=nodes, edges=plan.edges, metadata={"qsc": facts})
-    buffer: Any = io.BytesIO()  # nir hands it to h5py, which takes open files too
-    # Compressed bytes would depend on the build of zlib, and trained floats hardly shrink.
-    nir.write(buffer, graph, compression=None)  # pyright: ignore[reportArgumentType] - h5py takes None
-    return buffer.getvalue()
-
-
-def read_graph(data: bytes) -> Any:
-    """The `nir.NIRGraph` of a .nir file, its types checked."""
-    import nir
-
-    buffer: Any = io.BytesIO(data)
-    return nir.read(buffer)
+    return NirGraph(nodes, plan.edges, {"qsc": facts})
 
 
 def _meta(plan: Plan) -> bytes:
@@ -176,11 +168,11 @@ def _notes(plan: Plan) -> list[str]:
 def snntorch_limits(nodes: Mapping[str, Any]) -> list[str]:
     """Why snntorch cannot import a graph, one sentence a cause; empty where it can.
 
-    nodes: name -> NirNode, or the nodes of a `nir.NIRGraph`.
+    nodes: name -> node of a plan or of a graph.
     """
     reasons = []
     for name, node in nodes.items():
-        kind, fields = (node.kind, node.fields) if isinstance(node, NirNode) else (type(node).__name__, vars(node))
+        kind, fields = node.kind, node.fields
         if kind == "Scale":
             reasons.append(f"snntorch imports no Scale node ({name})")
         elif "v_threshold" in fields and np.unique(fields["v_threshold"]).size > 1:

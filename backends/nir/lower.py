@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from ...bridges.networks import INPUT, Layer, Network, Neurons, Part, RefusedError, make_network, read_node
+from ...bridges.nir.cycles import steps_of
 from ...ir import Graph, Module, Node, TargetError
 from ...ir.diagnostics import Diagnostic
 from ...ir.ops.spiking import SteppedNeuron, Synaptic
-from ...bridges.nir.cycles import steps_of
 from .neurons import fire_above, integrator, spiking_node
 from .plan import DT, OUTPUT, NirNode, Plan
 
@@ -49,8 +49,6 @@ def check(part: Part) -> None:
     """RefusedError where NIR has no nodes that mean what the part means."""
     if isinstance(part, Neurons):
         _check_neurons(part)
-    elif part.kind == "conv":
-        _check_conv(part)
 
 
 def _check_neurons(part: Neurons) -> None:
@@ -80,15 +78,6 @@ def _check_neurons(part: Neurons) -> None:
         raise RefusedError("its neurons add a constant in every step and do not leak; NIR's integrators add none")
     if (decay < 0).any() or (decay > 1).any():
         raise RefusedError(f"its decay a step is {decay[(decay < 0) | (decay > 1)][0]:g}, NIR's lie between 0 and 1")
-
-
-def _check_conv(part: Layer) -> None:
-    if part.fields["groups"] != 1:
-        raise RefusedError("grouped convolutions do not survive a NIR file (nir 1.0.8 reads their shape wrongly)")
-    if len(set(part.array("weight").shape[2:])) != 1:
-        raise RefusedError(
-            "a kernel that is not square does not survive a NIR file (nir 1.0.8 reads its shape wrongly)"
-        )
 
 
 Ends = tuple[tuple[str, ...], tuple[str, ...]]
@@ -240,7 +229,9 @@ def _linear(part: Layer, given: tuple[int, ...], dt: float) -> Fields:
 
 def _conv(part: Layer, given: tuple[int, ...], dt: float) -> Fields:
     fields, n = part.fields, len(given) - 1
-    whole: dict[str, Any] = {"input_shape": given[1:]} | {k: fields[k] for k in ("stride", "padding", "dilation")}
+    whole: dict[str, Any] = {"input_shape": np.array(given[1:])} | {
+        k: fields[k] for k in ("stride", "padding", "dilation")
+    }
     if n == 1:
         whole = {key: value[0] for key, value in whole.items()}
     bias = fields["bias"] if "bias" in fields else np.zeros(part.shape[0], np.float32)
@@ -253,7 +244,7 @@ def _pool(kind: str) -> Callable[[Layer, tuple[int, ...], float], Fields]:
 
 
 def _flatten(part: Layer, given: tuple[int, ...], dt: float) -> Fields:
-    shape = {"input_type": {"input": np.array(given)}}
+    shape = {"input_type": np.array(given)}
     return "Flatten", {**shape, "start_dim": part.fields["start"], "end_dim": part.fields["end"]}
 
 

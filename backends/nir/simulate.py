@@ -20,8 +20,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ...ir.neurons import FORMS, synapse_coefficients
+from ...bridges.nir import NirGraph, NirNode, shapes_of
 from ...bridges.nir.cycles import steps_of
+from ...bridges.nir.shapes import padding_of
+from ...ir.neurons import FORMS, synapse_coefficients
 from .plan import NEURONS, STATEFUL
 
 Step = Callable[[Tensor], Tensor]
@@ -30,14 +32,15 @@ Watch = Callable[[str, Tensor, Tensor, Tensor | None], None]
 
 
 def run_graph(
-    graph: Any, steps: int, dt: float, x: Tensor, *, sequence: bool, watch: Watch | None = None
+    graph: NirGraph, steps: int, dt: float, x: Tensor, *, sequence: bool, watch: Watch | None = None
 ) -> tuple[Tensor, dict[str, float]]:
-    """Outputs (time, batch, ...) of a `nir.NIRGraph`, and the number of spikes of every node that fires.
+    """Outputs (time, batch, ...) of a checked graph without nested ones, and how often every node fires that does.
 
     x: (time, batch, ...) with `sequence`, else (batch, ...), shown in every step. watch: told of every node that
     something comes into, in every step; of one whose value is the same in all steps only in the first.
     """
-    kinds = {name: type(node).__name__ for name, node in graph.nodes.items()}
+    kinds = {name: node.kind for name, node in graph.nodes.items()}
+    shapes, _ = shapes_of(graph)
     late = {n: _steps(graph.nodes[n], dt) for n, kind in kinds.items() if kind == "Delay"}
     lines = {n for n, delays in late.items() if bool((delays > 0).all())}
     first = [n for n, kind in kinds.items() if kind == "Input"]
@@ -49,7 +52,7 @@ def run_graph(
     output = next(name for name in order if kinds[name] == "Output")
     steady = _steady(order, sources, stateless, back, sequence)
     kept: dict[str, Tensor] = {}
-    before = {a: torch.zeros(x.shape[int(sequence)], *_shape(graph.nodes[a])) for a, _ in back}
+    before = {a: torch.zeros(x.shape[int(sequence)], *shapes[a]) for a, _ in back}
     counts = {name: 0.0 for name in order if kinds[name] in NEURONS}
     outputs: list[Tensor] = []
     for step in range(steps):
@@ -84,11 +87,6 @@ def _total(values: list[Tensor]) -> Tensor:
     return sum(values[1:], values[0])
 
 
-def _shape(node: Any) -> tuple[int, ...]:
-    """Of what a node puts out, without the batch."""
-    return _ints(node.output_type["output"])
-
-
 class _Line:
     """What came into a delay, newest first."""
 
@@ -115,12 +113,12 @@ class _Line:
         return out
 
 
-def _steps(node: Any, dt: float) -> Tensor:
-    return torch.from_numpy(np.rint(np.asarray(node.delay, np.float64) / dt).astype(np.int64))
+def _steps(node: NirNode, dt: float) -> Tensor:
+    return torch.from_numpy(np.rint(node.array("delay").astype(np.float64) / dt).astype(np.int64))
 
 
 def run_snntorch(graph: Any, steps: int, x: Tensor, *, sequence: bool) -> Tensor:
-    """Outputs (time, batch, ...) of the same graph run by snntorch's own importer."""
+    """Outputs (time, batch, ...) of a `nir.NIRGraph` run by snntorch's own importer."""
     from snntorch.import_nir import import_from_nir
 
     with torch.no_grad(), contextlib.redirect_stdout(io.StringIO()):
@@ -156,57 +154,50 @@ def _steady(
     return steady
 
 
-def _node(node: Any, dt: float) -> Step:
-    kind = type(node).__name__
-    if kind not in _KINDS:
-        raise ValueError(f"this simulator has no NIR node {kind}")
-    return _KINDS[kind](node, dt)
+def _node(node: NirNode, dt: float) -> Step:
+    return _KINDS[node.kind](node, dt)
 
 
 def _tensor(array: np.ndarray) -> Tensor:
     return torch.from_numpy(np.asarray(array, np.float32))
 
 
-def _linear(node: Any, dt: float) -> Step:
-    weight = _tensor(node.weight)
-    bias = _tensor(node.bias) if hasattr(node, "bias") else None
+def _linear(node: NirNode, dt: float) -> Step:
+    weight = _tensor(node.array("weight"))
+    bias = _tensor(node.array("bias")) if "bias" in node.fields else None
     return lambda x: functional.linear(x, weight, bias)
 
 
-def _conv(node: Any, dt: float) -> Step:
-    weight, bias = _tensor(node.weight), _tensor(node.bias)
-    function = functional.conv2d if weight.ndim == 4 else functional.conv1d
-    stride, padding, dilation = (_ints(v) for v in (node.stride, node.padding, node.dilation))
-    return lambda x: function(x, weight, bias, stride, padding, dilation)
+def _conv(node: NirNode, dt: float) -> Step:
+    weight, bias = _tensor(node.array("weight")), _tensor(node.array("bias"))
+    function: Any = functional.conv2d if weight.ndim == 4 else functional.conv1d
+    geometry = node.ints("stride"), padding_of(node), node.ints("dilation"), node.ints("groups")[0]
+    return lambda x: function(x, weight, bias, *geometry)
 
 
-def _avg_pool(node: Any, dt: float) -> Step:
-    kernel, stride, padding = (_ints(v) for v in (node.kernel_size, node.stride, node.padding))
+def _avg_pool(node: NirNode, dt: float) -> Step:
+    kernel, stride, padding = (node.ints(v) for v in ("kernel_size", "stride", "padding"))
     return lambda x: functional.avg_pool2d(x, kernel, stride, padding)
 
 
-def _ints(value: Any) -> tuple[int, ...]:
-    return tuple(int(v) for v in np.atleast_1d(value))
-
-
-def _flatten(node: Any, dt: float) -> Step:
-    start, end = _after_batch(node.start_dim), _after_batch(node.end_dim)
+def _flatten(node: NirNode, dt: float) -> Step:
+    start, end = (_after_batch(node.ints(name)[0]) for name in ("start_dim", "end_dim"))
     return lambda x: x.flatten(start, end)
 
 
-def _scaled(node: Any, dt: float) -> Step:
-    scale = _tensor(node.scale)
+def _scaled(node: NirNode, dt: float) -> Step:
+    scale = _tensor(node.array("scale"))
     return lambda x: x * scale
 
 
-def _sum_pool(node: Any, dt: float) -> Step:
-    kernel, stride, padding = (_ints(v) for v in (node.kernel_size, node.stride, node.padding))
+def _sum_pool(node: NirNode, dt: float) -> Step:
+    kernel, stride, padding = (node.ints(v) for v in ("kernel_size", "stride", "padding"))
     count = int(np.prod(kernel))
     return lambda x: functional.avg_pool2d(x, kernel, stride, padding) * count
 
 
-def _threshold(node: Any, dt: float) -> Step:
-    level = _tensor(node.threshold)
+def _threshold(node: NirNode, dt: float) -> Step:
+    level = _tensor(node.array("threshold"))
     return lambda x: (x - level > 0).to(x.dtype)
 
 
@@ -216,12 +207,12 @@ class _Membrane:
     potential: after the last step, before a spike's reset.
     """
 
-    def __init__(self, form: str, node: Any, dt: float) -> None:
-        names = {"tau": "tau_mem" if hasattr(node, "tau_mem") else "tau"}
-        given = (np.asarray(getattr(node, names.get(p, p)), np.float64) for p in FORMS[form].parameters)
+    def __init__(self, form: str, node: NirNode, dt: float) -> None:
+        names = {"tau": "tau_mem" if "tau_mem" in node.fields else "tau"}
+        given = (node.array(names.get(p, p)).astype(np.float64) for p in FORMS[form].parameters)
         self._advance = _affine(*FORMS[form].coefficients(dt, *given))
-        fires = hasattr(node, "v_threshold")
-        self._fires = (_tensor(node.v_threshold), _tensor(node.v_reset)) if fires else None
+        fires = "v_threshold" in node.fields
+        self._fires = (_tensor(node.array("v_threshold")), _tensor(node.array("v_reset"))) if fires else None
         self._kept: Tensor | None = None
         self.potential: Tensor | None = None
 
@@ -240,9 +231,9 @@ class _Membrane:
 class _CurrentBased(_Membrane):
     """A leaky integrator of a synaptic current."""
 
-    def __init__(self, node: Any, dt: float) -> None:
+    def __init__(self, node: NirNode, dt: float) -> None:
         super().__init__("leak", node, dt)
-        tau, w_in = (np.asarray(v, np.float64) for v in (node.tau_syn, node.w_in))
+        tau, w_in = (node.array(name).astype(np.float64) for name in ("tau_syn", "w_in"))
         self._gather = _affine(*synapse_coefficients(dt, tau, w_in), np.zeros(()))
         self._current: Tensor | None = None
 
@@ -262,7 +253,7 @@ def _affine(decay: np.ndarray, gain: np.ndarray, offset: np.ndarray) -> Callable
     return advance
 
 
-_KINDS: dict[str, Callable[[Any, float], Step]] = {
+_KINDS: dict[str, Callable[[NirNode, float], Step]] = {
     "Input": lambda node, dt: lambda x: x,
     "Output": lambda node, dt: lambda x: x,
     "Affine": _linear,

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import io
+
+import nir
 import numpy as np
 import pytest
 import qsc
 import snntorch
 import torch
-from qsc.backends.nir.backend import GRAPH_FILE, read_graph
+from qsc.backends.nir.backend import GRAPH_FILE
 from torch import Tensor, nn
+
+
+def read_graph(data: bytes) -> nir.NIRGraph:
+    """The graph as the package nir reads it, its types checked."""
+    return nir.read(io.BytesIO(data))  # pyright: ignore[reportArgumentType] - h5py takes open files
+
 
 STEPS = 7
 STATIC, SEQUENCE, BATCH_FIRST = (12, 4), (STEPS, 12, 4), (12, STEPS, 4)

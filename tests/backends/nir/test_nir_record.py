@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import nir
 import numpy as np
 import pytest
 import torch
-from qsc.backends.nir.record import RASTER_NEURONS, Recorder
+from qsc.backends.activity import RASTER_NEURONS
+from qsc.backends.nir.record import Recorder
 from qsc.backends.nir.simulate import run_graph
+from qsc.bridges.nir import NirGraph, read
+
+
+def ours(graph: nir.NIRGraph) -> NirGraph:
+    """A graph of the package nir as ours, through a file."""
+    buffer: Any = io.BytesIO()
+    nir.write(buffer, graph, compression=None)  # pyright: ignore[reportArgumentType] - h5py takes None
+    return read(buffer.getvalue())
+
 
 DT, STEPS = 1e-3, 6
 
 
 def graph_of(nodes: dict[str, Any], edges: list[tuple[str, str]], into: tuple[int, ...], out: tuple[int, ...]) -> Any:
     ends = {"input": nir.Input({"input": np.array(into)}), "output": nir.Output({"output": np.array(out)})}
-    return nir.NIRGraph(nodes=ends | nodes, edges=edges)
+    return ours(nir.NIRGraph(nodes=ends | nodes, edges=edges))
 
 
 def lif(shape: tuple[int, ...]) -> Any:

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 from collections.abc import Callable
 
+import nir
 import numpy as np
 import pytest
 import qsc
-from qsc.backends.nir.backend import GRAPH_FILE, read_graph
+from qsc.backends.nir.backend import GRAPH_FILE
 from qsc.ir import DYNAMIC, GraphBuilder, Module, Type, Value, ops, verify
 from qsc.ir.interpreter import evaluate
 from qsc.ir.ops.neurons import EULER_RESETS
+
+
+def read_graph(data: bytes) -> nir.NIRGraph:
+    """The graph as the package nir reads it, its types checked."""
+    return nir.read(io.BytesIO(data))  # pyright: ignore[reportArgumentType] - h5py takes open files
+
 
 STEPS, BATCH, INPUTS, COUNT = 30, 8, 5, 6
 CURRENT = Type("f32", (DYNAMIC, COUNT))
