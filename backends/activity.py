@@ -1,11 +1,18 @@
-"""What the neurons and synapses of a launch did in a run: plain counts, summed over rows and steps."""
+"""What the neurons and synapses of a launch did in a run: plain counts, summed over rows and steps.
+
+A backend whose `run` is asked to `record` leaves an `Activity` in `last_activity`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
+
+RASTER_NEURONS, TRACE_NEURONS = 1000, 4
+"""Most neurons of a layer whose spikes, and whose potentials, are kept for pictures."""
 
 
 @dataclass(frozen=True)
@@ -70,11 +77,12 @@ class Traces:
 
 @dataclass(frozen=True)
 class Activity:
-    """A run of `rows` inputs of `steps` steps of `dt` seconds. rasters, potentials: layer -> what its first row did."""
+    """A run of `rows` inputs of `steps` steps of `dt` seconds, None where steps have no length. rasters, potentials:
+    layer -> what its first row did."""
 
     rows: int
     steps: int
-    dt: float
+    dt: float | None
     synapses: tuple[SynapseCounts, ...] = ()
     neurons: tuple[NeuronCounts, ...] = ()
     rasters: dict[str, Traces] = field(default_factory=dict)
@@ -102,3 +110,35 @@ def sum_of(runs: Iterable[Activity | None]) -> Activity | None:
     for run in known[1:]:
         total = run if total is None else total.plus(run)
     return total
+
+
+def evenly(count: int, most: int) -> np.ndarray:
+    """At most so many of the numbers below `count`, evenly spread."""
+    return np.linspace(0, count - 1, min(count, most)).round().astype(np.int64)
+
+
+@dataclass(frozen=True)
+class Laying:
+    """How a kernel is laid on its input, as torch counts."""
+
+    stride: tuple[int, ...]
+    padding: tuple[int, ...] | str
+    dilation: tuple[int, ...]
+    groups: int = 1
+
+
+def synaptic_events(weight: np.ndarray, arrived: np.ndarray, laying: Laying | None = None) -> float:
+    """How many connections with a weight that is not zero are passed.
+
+    weight: (targets, sources), or a kernel (out channels, in channels / groups, places...) with its `laying`. arrived:
+    how often something that is not zero came from every source, (sources,) or (channels, places...).
+    """
+    if laying is None:
+        return float((arrived.reshape(-1) * (weight != 0).sum(axis=0)).sum())
+    import torch
+
+    function = torch.nn.functional.conv2d if weight.ndim == 4 else torch.nn.functional.conv1d
+    kernel = torch.from_numpy((weight != 0).astype(np.float64))
+    given = torch.from_numpy(arrived[None].astype(np.float64))
+    padding: Any = laying.padding
+    return float(function(given, kernel, None, laying.stride, padding, laying.dilation, laying.groups).sum())

@@ -108,7 +108,7 @@ def synapse_operations(counts: SynapseCounts, steps: float) -> Operations:
 
 def neuron_operations(counts: NeuronCounts, steps: float) -> Operations:
     """A multiplication and an addition for every state and step where it leaks, and an addition a spike, for the reset
-    (Lemaire et al. 2022, section 3.1). What comes in was added by the synapses."""
+    (Lemaire et al. 2022). What comes in was added by the synapses."""
     return Operations(counts.spikes, counts.neurons * counts.states * steps if counts.leaks else 0.0)
 
 
@@ -121,7 +121,7 @@ def weights_read(counts: SynapseCounts, steps: float) -> float:
 
 
 FLAT_J_A_BIT = 3.12e-12
-"""A memory of one kind: Shen et al., STEP (arXiv 2505.11151), as SpikingJelly 2.0 has it (24.96 pJ a byte)."""
+"""A memory of one kind: STEP (arXiv 2505.11151), as SpikingJelly 2.0 cites it (24.96 pJ a byte)."""
 
 
 def horowitz(activity: Activity) -> Energy:
@@ -150,10 +150,10 @@ def horowitz(activity: Activity) -> Energy:
 
 WORD_BYTES = 4
 SRAM = ((0, 0.0), (8 * 1024, 10e-12), (32 * 1024, 20e-12), (1024 * 1024, 100e-12))
-"""(bytes of a memory, joules of an access of 32 bits). Lemaire et al. 2022, table 1, from Horowitz 2014."""
+"""(bytes of a memory, joules of an access of 32 bits). Lemaire et al. 2022, from Horowitz 2014."""
 
 FIFO_WORDS = 1000
-"""Spikes that wait in front of and behind a layer (Lemaire et al. 2022, section 4)."""
+"""Spikes that wait in front of and behind a layer (the experiments of Lemaire et al. 2022)."""
 
 
 def sram_j(size: float) -> float:
@@ -167,8 +167,9 @@ def sram_j(size: float) -> float:
 
 def lemaire(activity: Activity) -> Energy:
     """Lemaire, Cordone, Castagnetti, Novac, Courtois, Miramond: An analytical estimation of spiking neural networks
-    energy efficiency (arXiv 2210.13107, ICONIP 2022): operations (equations 2 to 5), memory (7 to 17) and addressing
-    (18 to 21), all in integers of 32 bits, memories as large as what a layer keeps in them.
+    energy efficiency (arXiv 2210.13107, ICONIP 2022): operations, memory and addressing, all in integers of 32 bits,
+    memories as large as what a layer keeps in them. Its equations are taken as SpikingJelly 2.0's op_counter takes
+    them: a spike into a dense layer costs one operation for each of its outputs.
 
     Counts are those of the run where the paper has averages: an event is one of `SynapseCounts.events`. A spike into a
     layer is read from a queue, its weights are read, and the potentials they reach are read and written.
@@ -185,7 +186,7 @@ def _lemaire_synapses(s: SynapseCounts, steps: float) -> LayerEnergy:
     memory = (weights_read(s, steps) + biases) * parameters
     if s.binary:
         memory += s.inputs * sram_j(FIFO_WORDS * WORD_BYTES) + 2 * s.events * sram_j(s.targets * WORD_BYTES)
-        # A spike's place in a picture takes two multiplications (equation 20), each weight an addition.
+        # A spike's place in a picture takes two multiplications, each weight an addition.
         addressing = Operations(s.events, 2 * s.inputs if s.kind == "conv" else 0.0)
     else:
         read = s.connections if s.kind == "conv" else s.sources

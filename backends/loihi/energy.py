@@ -57,8 +57,8 @@ def chip_cost(counts: ChipCounts, energy: Mapping[str, float], latency: Mapping[
 
     In a step the cores work side by side. A core first goes through its neurons (accesses, updates, spikes, messages
     out) and meanwhile through what comes in (messages in, synapses); a step takes as long as the longest of either on
-    any core, and a barrier: the analytical model of SANA-FE (its timing "simple"; Boyle et al., IEEE TCAD 2025). It
-    knows no waiting in the network.
+    any core, and a barrier: the analytical model of SANA-FE (its timing "simple"; Boyle et al., IEEE TCAD 44(8),
+    2025). It knows no waiting in the network.
 
     energy, latency: event -> joules, seconds. InputError T0005 names what a table lacks.
     """

@@ -13,6 +13,7 @@ import json
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -38,6 +39,7 @@ def network(case: dict) -> tuple[nn.Sequential, torch.Tensor]:
     """The layers of a case, and (steps, rows, ...) to run them on."""
     rng = np.random.default_rng(case["seed"])
     parts: list[nn.Module] = []
+    made: list[Any]
     if "sizes" in case:
         shape = (case["sizes"][0],)
         made = [layer.Linear(n, m, bias=case["bias"]) for n, m in pairwise(case["sizes"])]
