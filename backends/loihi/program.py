@@ -8,23 +8,33 @@ All numbers are integers, as the chip holds them. What they mean is Lava's fixed
     v <- sgn(v) * ((|v| * (4096 - dv)) >> 12) + u + (bias << bias_exponent)   clipped to +-(2^23 - 1)
     spike where v > threshold << 6, and then v <- 0
 
-A spike of step t arrives in step t + 1 + delay: every connection costs one step.
+A spike of step t arrives in step t + 1 + delay: every connection costs one step. Sums are kept in 32 bits with a sign
+and wrap there; u and v are 32 bits wide until they are wrapped or clipped to 24. The sum of a convolution wraps at 24
+bits once it is shifted.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any, TypeAlias
 
 import numpy as np
 
-SIGNS = ("mixed", "excitatory", "inhibitory")
+Synapses: TypeAlias = Any
+"""np.ndarray, or scipy.sparse.csr_array for a matrix without its zeros; scipy has no types for a checker."""
+
+CLIPS = {"mixed": (-256, 255), "excitatory": (0, 255), "inhibitory": (-255, 0)}
+"""Sign mode of a connection -> the least and the greatest weight that is not clipped."""
+
+SIGNS = tuple(CLIPS)
 
 
 @dataclass(frozen=True)
 class Source:
     """Where spikes come in. Its values of step t leave in step t.
 
-    message_bits: 0 for binary spikes, else the bits of a graded spike's payload, a whole number with a sign.
+    message_bits: 0 for binary spikes, else 2..24: the bits of a graded spike's payload with its sign, a whole number
+    of a magnitude below 2^(message_bits - 1).
     """
 
     name: str
@@ -60,22 +70,32 @@ class Window:
     dilation: tuple[int, int] = (1, 1)
     groups: int = 1
 
+    def places(self, kernel: tuple[int, ...], size: tuple[int, ...]) -> tuple[int, int]:
+        """(height, width) of what a kernel (height, width) makes of a size (height, width)."""
+        high, wide = (
+            (size[k] + 2 * self.padding[k] - self.dilation[k] * (kernel[k] - 1) - 1) // self.stride[k] + 1
+            for k in (0, 1)
+        )
+        return high, wide
+
 
 @dataclass(frozen=True)
 class Connection:
     """Synapses from a source or population to a population.
 
-    weight: integers; (target neurons, source neurons), both flattened row by row, or with a `window` a kernel (out
-    channels, in channels / groups, height, width). weight_bits: 1..8, of which a mixed sign takes one. A weight keeps
-    the bits that are left: see `effective`. exponent: -7..7, the sum is shifted by it after it is formed, to the right
-    rounding down. delays: None or one number 0..63 a synapse, of the shape of `weight`; steps beside the one that
-    every connection costs. sparse: whether the chip stores only weights that are not zero.
+    weight: integers; (target neurons, source neurons), both flattened row by row, as an array or as a csr_array of
+    scipy.sparse, or with a `window` a kernel (out channels, in channels / groups, height, width). weight_bits: 1..8, of
+    which a mixed sign takes one. A weight keeps the bits that are left: see `effective`. exponent: -7..7, the sum is
+    shifted by it after it is formed, to the right rounding down. delays: None or one number 0..63 a synapse, of the
+    shape of `weight`, or of `weight.data` where that is a csr_array; steps beside the one that every connection costs.
+    What arrives by each delay is shifted on its own, then added. sparse: whether the chip stores only weights that are
+    not zero.
     """
 
     name: str
     source: str
     target: str
-    weight: np.ndarray
+    weight: Synapses
     weight_bits: int = 8
     exponent: int = 0
     sign: str = "mixed"
@@ -83,16 +103,24 @@ class Connection:
     window: Window | None = None
     sparse: bool = False
 
-    def effective(self) -> np.ndarray:
-        """The weights that the chip multiplies with, int32.
+    def effective(self) -> Synapses:
+        """The weights that the chip multiplies with, int32, in the form of `weight`.
 
         A magnitude has 8 bits, or 9 of which the lowest is lost where signs are mixed: weights are clipped to -256..254
-        (mixed), 0..255 (excitatory) or -255..0 (inhibitory), and lose 8 - weight_bits more low bits. Shifts round down.
+        (mixed), 0..255 (excitatory) or -255..0 (inhibitory), and lose 8 - weight_bits more low bits. Mixed weights are
+        rounded down, those of one sign towards zero (lava.utils.weightutils, truncate_weights).
         """
-        mixed = self.sign == "mixed"
-        low, high = {"mixed": (-256, 255), "excitatory": (0, 255), "inhibitory": (-255, 0)}[self.sign]
-        lost = 8 - self.weight_bits + mixed
-        return np.clip(self.weight.astype(np.int64), low, high).astype(np.int32) >> lost << lost
+        if isinstance(self.weight, np.ndarray):
+            return self._kept(self.weight)
+        kept = self.weight.astype(np.int32)
+        kept.data = self._kept(self.weight.data)
+        return kept
+
+    def _kept(self, weight: np.ndarray) -> np.ndarray:
+        low, high = CLIPS[self.sign]
+        lost = 8 - self.weight_bits + (self.sign == "mixed")
+        kept = np.clip(weight, low, high).astype(np.int32)
+        return -(-kept >> lost << lost) if self.sign == "inhibitory" else kept >> lost << lost
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ COMMANDS: dict[str, str] = {
     "targets": "List the targets.",
     "passes": "List the passes with their options.",
     "ops": "List the ops and gates of the IR.",
+    "env": "Make, list and remove environments for tools that need their own.",
     "version": "Print the versions of qsc and of the libraries it uses.",
 }
 """Command -> its summary; `qsc.compiler.cli.NAME_command:command` is the command itself."""
