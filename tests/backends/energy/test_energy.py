@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from itertools import pairwise
 from pathlib import Path
@@ -17,6 +18,7 @@ from qsc.backends.activity import Activity, NeuronCounts, SynapseCounts, sum_of
 from qsc.backends.energy import SRAM, arithmetic_of, horowitz, lemaire, sram_j
 from qsc.backends.nir.record import Recorder
 from qsc.backends.nir.simulate import run_graph
+from qsc.bridges.nir import read
 
 GOLDEN = json.loads(Path(__file__).with_name("spikingjelly.json").read_text())
 DENSE = [c for c in GOLDEN["cases"] if "sizes" in c]
@@ -50,7 +52,10 @@ def activity_of(case: dict[str, Any]) -> Activity:
         nodes[f"s{k}"] = leaky if case["leaky"] else nir.IF(one / DT, one, v_reset=zero)
     names = ["input", *nodes, "output"]
     ends = {"input": nir.Input({"input": np.array(shape)}), "output": nir.Output({"output": np.array(out)})}
-    graph = nir.NIRGraph(nodes=ends | nodes, edges=list(pairwise(names)))
+    buffer: Any = io.BytesIO()
+    made: Any = nir.NIRGraph(nodes=ends | nodes, edges=list(pairwise(names)))
+    nir.write(buffer, made)
+    graph = read(buffer.getvalue())
     x = rng.random((GOLDEN["steps"], GOLDEN["rows"], *shape))
     x = x < 0.4 if case["binary"] else x
     watch = Recorder(graph, GOLDEN["steps"], DT, {})
