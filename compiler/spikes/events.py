@@ -16,6 +16,9 @@ from ...ir import InputError
 ROUNDING = 1e-6
 """By how much of a step a time may lie below the step it belongs to."""
 
+MOST_NUMBERS = 2**31
+"""Largest array that events fill."""
+
 SAME_BIN = ("count", "clip")
 """What becomes of several events of one neuron in one step: their values add up, or of the sum only the sign stays."""
 
@@ -59,12 +62,17 @@ class Grid:
 def binned(events: Events, grid: Grid, same_bin: str = "count") -> tuple[np.ndarray, list[str]]:
     """(float32 (steps, rows, *shape), remarks on what was joined).
 
-    InputError R0004 names the first event that is outside of the grid, and O0002 asks for dt where times need it.
+    InputError R0004 names the first event that is outside of the grid, O0002 asks for dt where times need it, R0005 says
+    that the array would be too large.
     """
     steps = _steps(events, grid)
     neurons = _flat(events, grid)
     rows = _checked(events, events.rows, events.size, "row")
     size = events.size if events.size is not None else int(rows.max(initial=0)) + 1
+    if grid.steps * size * grid.neurons > MOST_NUMBERS:
+        numbers = f"{grid.steps} steps of {size} rows of {grid.neurons} neurons"
+        help_ = "rows are numbered from 0 without gaps; or give fewer at a time"
+        raise InputError.of("R0005", f"the events would fill {numbers}", help=help_)
     cells = (steps * size + rows) * grid.neurons + neurons
     total = np.bincount(cells, events.values, grid.steps * size * grid.neurons).astype(np.float32)
     often = np.bincount(cells, minlength=len(total))
@@ -118,7 +126,8 @@ def _flat(events: Events, grid: Grid) -> np.ndarray:
 
 def _checked(events: Events, numbers: np.ndarray, count: int | None, what: str) -> np.ndarray:
     """The whole numbers as int64, all from 0 to below count."""
-    whole = numbers.astype(np.int64) if np.isfinite(numbers).all() else np.full(len(numbers), -1)
+    known = np.abs(numbers) < 2**53
+    whole = np.where(known, numbers, -1).astype(np.int64)
     wrong = (whole != numbers) | (whole < 0) | (whole >= count if count is not None else False)
     if wrong.any():
         at = int(wrong.argmax())

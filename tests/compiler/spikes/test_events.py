@@ -55,7 +55,9 @@ def test_events_of_one_step(same_bin: str, values: list[float]):
         ({"neurons": np.array([0, 1.5])}, "event 1: the neuron is 1.5"),
         ({"rows": np.array([2, 0]), "size": 2}, "event 0: the row is 2"),
         ({"rows": np.array([-1, 0])}, "event 0: the row is -1"),
-        ({"rows": np.array([np.nan, 0])}, "event 0: the row is nan"),
+        ({"rows": np.array([0, np.nan])}, "event 1: the row is nan"),
+        ({"neurons": np.array([0, 1e300])}, r"event 1: the neuron is 1e\+300"),
+        ({"rows": np.array([0, 10**12])}, "5 steps of 1000000000001 rows of 6 neurons"),
     ],
 )
 def test_what_is_outside_is_named(wrong: dict, words: str):
