@@ -62,8 +62,8 @@ class Grid:
 def binned(events: Events, grid: Grid, same_bin: str = "count") -> tuple[np.ndarray, list[str]]:
     """(float32 (steps, rows, *shape), remarks on what was joined).
 
-    InputError R0004 names the first event that is outside of the grid, O0002 asks for dt where times need it, R0005 says
-    that the array would be too large.
+    InputError R0004 names the first event that is outside of the grid, O0002 asks for dt where times need it, R0005
+    says that the array would be too large.
     """
     steps = _steps(events, grid)
     neurons = _flat(events, grid)
