@@ -1,7 +1,6 @@
 """Hypergraphs cut into parts by Mt-KaHyPar (Gottesbueren et al., ALENEX 2021): few rate-weighted edges between parts.
 
-`hypergraph.ini` is its deterministic preset with fewer runs on the coarsest level: the same cut on our nets in a third
-of the time.
+`hypergraph.ini` is its deterministic preset with one run on the coarsest level, which takes most of its time.
 """
 
 from __future__ import annotations

@@ -110,7 +110,9 @@ class Ledger:
 
 @dataclass(frozen=True)
 class Move:
-    """What moving one atom does. cores: (cores,) change of the spikes that leave their core, for every target core."""
+    """What moving one atom does. rows: the edges that it is in or sends. synapses: of one source of each in the atom.
+    change: (cores,), how many more spikes leave their core if it moves there.
+    """
 
     atom: int
     rows: np.ndarray

@@ -196,8 +196,8 @@ def _improve(packing: Packing, atom: int) -> None:
         if packing.fits(move, core):
             packing.apply(move, core)
             return
-    for core in wanted[:1].tolist():
-        _swap(packing, move, core)
+    if len(wanted):
+        _swap(packing, move, int(wanted[0]))
 
 
 def _swap(packing: Packing, move: Move, core: int) -> None:

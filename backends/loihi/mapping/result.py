@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from ..program import Program
-from .limits import Limits
+from .limits import NO_LIMIT, Limits
 from .net import register_classes
 from .synapses import Fan, fans_of
 
@@ -110,7 +110,7 @@ class Mapping:
         ]
         for resource, amounts in self.used.items():
             limit, most, mean = getattr(self.limits, resource), int(amounts.max(initial=0)), float(np.mean(amounts))
-            if limit < 2**62:
+            if limit < NO_LIMIT:
                 lines.append(f"  {resource:<18}most {most} of {limit} ({most / limit:.1%}), mean {mean / limit:.1%}")
         return "\n".join(lines) + "\n"
 
