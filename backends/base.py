@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
@@ -16,6 +16,9 @@ from ..ir.target import Target
 from .legality import DeviceRules, EmittedCircuit
 
 Costs = dict[str, float]
+
+Inputs = Callable[[], list[np.ndarray]]
+"""What comes into a launch on the calibration data, computed when it is asked for."""
 
 
 @dataclass(frozen=True)
@@ -79,8 +82,17 @@ class Backend(Protocol):
         """What the SDKs behind `target` can do for passes; None where they can do nothing."""
         ...
 
-    def emit(self, launch: Launch, module: Module, target: Target, seed: int, effort: str = "default") -> Emission:
-        """The artifacts of one launch. effort: "fast", "default" or "max", for backends that search.
+    def emit(
+        self,
+        launch: Launch,
+        module: Module,
+        target: Target,
+        seed: int,
+        effort: str = "default",
+        inputs: Inputs | None = None,
+    ) -> Emission:
+        """The artifacts of one launch. effort: "fast", "default" or "max", for backends that search. inputs: what the
+        launch gets on calibration data, for backends that measure.
 
         Raises TargetError where the target cannot hold it.
         """

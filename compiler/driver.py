@@ -6,6 +6,7 @@ import hashlib
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from numbers import Integral
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from ..frontends.base import Imported
 from ..frontends.builder import Circuit
 from ..frontends.openqasm.objects import is_circuit, read_object
 from ..frontends.readouts import Reading, module_of
-from ..ir import InputError, Module, TargetError, print_module, verify
+from ..ir import Graph, InputError, Module, TargetError, print_module, verify
 from ..ir.diagnostics import Diagnostic
 from ..ir.graph import Node
 from ..ir.ops import Launch, RepeatRows, TileRows
@@ -107,7 +108,7 @@ def _compile(source: Any, options: Options, example_input: Any, watch: Watch) ->
     program, passes, remarks = optimise(imported.module, targets, inputs, options, watch)
     if options.strict:
         _refuse_host_parts(remarks, program)
-    emissions = emit(program, targets, options.seed, options.effort, watch)
+    emissions = emit(program, targets, options.seed, options.effort, watch, inputs)
     bundle = _assemble(source, imported, program, targets, emissions, passes, remarks, inputs, options, watch)
     if options.verify:
         if watch.progress:
@@ -293,7 +294,14 @@ def _refuse_host_parts(remarks: Sequence[Remark], program: Module) -> None:
 # Emitting
 
 
-def emit(program: Module, targets: Sequence[Target], seed: int, effort: str, watch: Watch) -> dict[str, Emission]:
+def emit(
+    program: Module,
+    targets: Sequence[Target],
+    seed: int,
+    effort: str,
+    watch: Watch,
+    inputs: Sequence[np.ndarray] = (),
+) -> dict[str, Emission]:
     """Every launch as its backend's artifacts, by artifact name. Faults of all launches are raised together."""
     by_name = {t.name: t for t in targets}
     emissions: dict[str, Emission] = {}
@@ -307,7 +315,8 @@ def emit(program: Module, targets: Sequence[Target], seed: int, effort: str, wat
         target = by_name[node.op.device]
         backend = registry.find_backend(target.backend)
         try:
-            emission = backend.emit(node.op, program, target, seed, effort)
+            given = partial(_launch_inputs, node, program, inputs) if inputs else None
+            emission = backend.emit(node.op, program, target, seed, effort, given)
             count = next((rows[v.name] for v in node.operands if v.name in rows), 1)
             emissions[node.op.artifact] = _for_one_sample(emission, count)
         except TargetError as fault:
@@ -315,6 +324,17 @@ def emit(program: Module, targets: Sequence[Target], seed: int, effort: str, wat
     if faults:
         raise TargetError(faults)
     return emissions
+
+
+def _launch_inputs(node: Node, program: Module, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """What comes into a launch of the main graph; an empty list for one inside a loop."""
+    from ..ir.interpreter import evaluate_graph
+
+    if node not in program.graph.nodes:
+        return []
+    before = program.graph.nodes[: program.graph.nodes.index(node)]
+    graph = Graph(program.graph.inputs, before, node.operands)
+    return [v.detach().numpy() for v in evaluate_graph(graph, program, inputs)]
 
 
 def _rows_a_sample(program: Module) -> dict[str, int]:

@@ -116,7 +116,8 @@ TARGETS = Registry(
     "target",
     "T0001",
     {
-        "loihi2": "qsc.backends.loihi:TARGET",
+        "loihi1": "qsc.backends.loihi:LOIHI1",
+        "loihi2": "qsc.backends.loihi:LOIHI2",
         "nir": "qsc.backends.nir:TARGET",
         "rsfq": "qsc.backends.sfq:TARGET",
         "host": "qsc.backends.host:TARGET",

@@ -12,7 +12,7 @@ from ...ir import Module, Node, TargetError
 from ...ir.diagnostics import InputError
 from ...ir.ops import Launch
 from ...ir.target import Target
-from ..base import Emission, RunOptions, SelfCheck
+from ..base import Emission, Inputs, RunOptions, SelfCheck
 from ..legality import EmittedCircuit
 
 TARGET = Target("host", "host", "host", "no device: the whole model runs in the interpreter, exactly")
@@ -44,7 +44,15 @@ class HostBackend:
         """None: no SDK optimises these."""
         return
 
-    def emit(self, launch: Launch, module: Module, target: Target, seed: int, effort: str = "default") -> Emission:
+    def emit(
+        self,
+        launch: Launch,
+        module: Module,
+        target: Target,
+        seed: int,
+        effort: str = "default",
+        inputs: Inputs | None = None,
+    ) -> Emission:
         """The host has no artifacts: TargetError."""
         raise TargetError.of("T0003", "the host takes no launches")
 

@@ -1,31 +1,26 @@
-"""Loihi 2: programs of integers that mean what Lava's fixed-point models mean.
+"""Loihi 1 and 2: programs of integers that mean what Lava's fixed-point models mean, on the chips' cores.
 
 Importing this package imports no SDK.
 """
 
 from __future__ import annotations
 
-from ...ir.target import Target
-from .backend import LoihiBackend
+import tomllib
+from typing import Any
 
-TARGET = Target(
-    name="loihi2",
-    kind="neuromorphic",
-    backend="loihi",
-    summary="Loihi 2: leaky integrate-and-fire neurons in whole numbers, dense, sparse and convolution connections",
-    native_ops=(
-        "linear",
-        "conv",
-        "avg_pool",
-        "sum_pool",
-        "reshape",
-        "add",
-        "mul",
-        "scan",
-        "delayed_linear",
-        "loihi_lif",
-    ),
-)
+from ...ir.target import Target
+from .backend import LoihiBackend, chip
+from .mapping.limits import TARGETS
+
+
+def _read(name: str) -> dict[str, Any]:
+    return tomllib.loads((TARGETS / f"{name}.toml").read_text(encoding="utf-8"))
+
+
+LOIHI1: Target = chip(_read("loihi1"))
+"""The target `loihi1`."""
+
+LOIHI2: Target = chip(_read("loihi2"))
 """The target `loihi2`."""
 
-__all__ = ["TARGET", "LoihiBackend"]
+__all__ = ["LOIHI1", "LOIHI2", "LoihiBackend"]

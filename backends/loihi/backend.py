@@ -10,20 +10,29 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ...bridges.networks import Network, Neurons, Part, make_network, read_node
-from ...ir import InputError, Module, Node, TargetError
+from ...ir import Module, Node, TargetError
 from ...ir.diagnostics import Diagnostic
 from ...ir.ops import Clamp, Launch, Scan
 from ...ir.ops.fixed import LoihiLif
 from ...ir.target import Target
-from ..base import Costs, Emission, RunOptions, SelfCheck
+from ..activity import Activity
+from ..base import Costs, Emission, Inputs, RunOptions, SelfCheck
 from ..legality import EmittedCircuit
+from .activity import activity_of
 from .lower import ALWAYS, make_program
+from .mapping.limits import limits_of
+from .placed import placed
 from .program import Program
 from .program_file import dump, load
 
 META_FILE = "meta.json"
+NATIVE_OPS = (
+    *("linear", "conv", "avg_pool", "sum_pool", "reshape", "add", "mul", "neg", "scan", "push", "tap"),
+    *("delayed_linear", "loihi_lif"),
+)
 LAYERS = ("linear", "delayed_linear", "conv", "avg_pool", "sum_pool", "flatten", "scale", "delay", "shift")
-MOST_MESSAGE_BITS = 24
+SAMPLES = 16
+"""Rows of the calibration data that spikes are counted on for the mapping."""
 
 
 class LoihiBackend:
@@ -35,6 +44,7 @@ class LoihiBackend:
 
     def __init__(self) -> None:
         self.last_counts: dict[str, float] = {}
+        self.last_activity: Activity | None = None
 
     def unsupported(self, node: Node, module: Module, target: Target) -> str | None:
         """Why the chip cannot hold the node, in whole numbers or before they are chosen; None where it can."""
@@ -50,8 +60,9 @@ class LoihiBackend:
         return "; ".join(dict.fromkeys(reasons)) or None
 
     def target_from(self, table: Mapping[str, Any], path: Path) -> Target:
-        """The registers are the chip's: InputError."""
-        raise InputError.of("T0005", f"{path}: loihi describes no chip of one's own", help="use --target loihi2")
+        """A chip of one's own, described as `ir/target/loihi2.toml` describes Loihi 2."""
+        limits_of(table, path)
+        return chip(table)
 
     def self_checks(self, files: Mapping[str, bytes], launch: Launch, module: Module) -> list[SelfCheck]:
         """None: the values say everything about a program."""
@@ -69,10 +80,20 @@ class LoihiBackend:
         """None: no SDK optimises these."""
         return
 
-    def emit(self, launch: Launch, module: Module, target: Target, seed: int, effort: str = "default") -> Emission:
-        """The program file, and `meta.json` with steps, inputs and the level of every population.
+    def emit(
+        self,
+        launch: Launch,
+        module: Module,
+        target: Target,
+        seed: int,
+        effort: str = "default",
+        inputs: Inputs | None = None,
+    ) -> Emission:
+        """The program file, `meta.json` with steps, inputs and the level of every population, `mapping.json` with the
+        core of every neuron, and `chip.svg`.
 
-        TargetError T0003 where the launch is not in whole numbers, or where its time does not work out on the chip.
+        TargetError T0003 where the launch is not in whole numbers, where its time does not work out on the chip, or
+        where it does not fit.
         """
         network = make_network(launch.body, module, wide=True)
         for part in network.parts.values():
@@ -82,13 +103,16 @@ class LoihiBackend:
                     [Diagnostic("T0003", text, part.location, help="put the pass quantize-neurons behind partition")]
                 )
         program, levels = make_program(network, _message_bits(launch, module, network))
+        limits = limits_of(target.data, Path(target.name))
         meta = {
             "steps": network.steps,
             "inputs": [{"name": i.name, "sequence": i.sequence} for i in network.inputs],
             "levels": levels,
         }
-        files = dump(program) | {META_FILE: (json.dumps(meta, indent=1, sort_keys=True) + "\n").encode()}
-        return Emission(files, _costs(program, network), tuple(_notes(program, network)))
+        made = placed(program, limits, _calibrated(program, meta, inputs), seed)
+        files = dump(program) | {META_FILE: (json.dumps(meta, indent=1, sort_keys=True) + "\n").encode()} | made.files
+        costs = _costs(program, network) | made.costs
+        return Emission(files, costs, (*_notes(program, network), *made.notes))
 
     def run(
         self,
@@ -105,25 +129,57 @@ class LoihiBackend:
         from .simulator import run
 
         program, meta = load(files), json.loads(files[META_FILE])
-        steps = meta["steps"] + program.latency
-        given = {
-            i["name"]: _in_time(np.asarray(x), i["sequence"], meta["steps"], steps)
-            for i, x in zip(meta["inputs"], inputs, strict=True)
-        }
-        batch = next(iter(given.values())).shape[1]
-        for source in program.sources:
-            if source.name == ALWAYS:
-                given[ALWAYS] = np.ones((steps, batch, *source.shape), np.int32)
+        given, steps = in_time(program, meta, inputs)
         traces = run(program, given, steps, ("spikes", "counts"))
         self.last_counts = {"spikes": float(sum(counts.sum() for counts in traces.counts.values()))}
+        self.last_activity = None
+        if options.record:
+            first = run(program, {name: values[:, :1] for name, values in given.items()}, steps, ("v",))
+            self.last_activity = activity_of(program, {**given, **traces.spikes}, first.v)
         ends = [(traces.spikes[name], meta["levels"][name]) for name in program.outputs]
         return [spikes[level : level + meta["steps"]].astype(np.float32) for spikes, level in ends]
 
 
-def _in_time(x: np.ndarray, sequence: bool, steps: int, total: int) -> np.ndarray:
-    """What comes in at every step of the chip; zeros once the input is over."""
-    shown = x if sequence else np.broadcast_to(x, (steps, *x.shape))
-    return np.concatenate([shown, np.zeros((total - steps, *shown.shape[1:]), x.dtype)]).astype(np.int32)
+def chip(table: Mapping[str, Any]) -> Target:
+    """The target of a table such as `ir/target/loihi2.toml` holds."""
+    limits = {key: float(value) for key, value in table["core"].items()} | {"cores": float(table["chip"]["cores"])}
+    return Target(
+        name=table["name"],
+        kind="neuromorphic",
+        backend="loihi",
+        summary=table.get("summary", ""),
+        limits=limits,
+        native_ops=NATIVE_OPS,
+        data=table,
+    )
+
+
+def in_time(
+    program: Program, meta: Mapping[str, Any], inputs: Sequence[np.ndarray]
+) -> tuple[dict[str, np.ndarray], int]:
+    """(what every source gives at every step of the chip, steps); zeros once the input is over."""
+    shown, steps = meta["steps"], meta["steps"] + program.latency
+    given: dict[str, np.ndarray] = {}
+    for facts, x in zip(meta["inputs"], inputs, strict=True):
+        values = x if facts["sequence"] else np.broadcast_to(x, (shown, *x.shape))
+        after = np.zeros((steps - shown, *values.shape[1:]), values.dtype)
+        given[facts["name"]] = np.concatenate([values, after]).astype(np.int32)
+    batch = next(iter(given.values())).shape[1]
+    for source in program.sources:
+        if source.name == ALWAYS:
+            given[ALWAYS] = np.ones((steps, batch, *source.shape), np.int32)
+    return given, steps
+
+
+def _calibrated(program: Program, meta: Mapping[str, Any], inputs: Inputs | None) -> dict[str, np.ndarray] | None:
+    """What sources and populations put out on calibration data, of few inputs; None where there is none."""
+    if inputs is None:
+        return None
+    from .simulator import run
+
+    rows = [x[:, :SAMPLES] if i["sequence"] else x[:SAMPLES] for x, i in zip(inputs(), meta["inputs"], strict=True)]
+    given, steps = in_time(program, meta, rows)
+    return given | run(program, given, steps).spikes
 
 
 def reason_against(part: Part) -> str | None:

@@ -18,7 +18,7 @@ from ...ir import InputError, Module, Node, TargetError
 from ...ir.ops import Launch
 from ...ir.target import Target
 from ..activity import Activity
-from ..base import Costs, Emission, RunOptions, SelfCheck
+from ..base import Costs, Emission, Inputs, RunOptions, SelfCheck
 from ..legality import EmittedCircuit
 from .lower import make_plan, reason_against
 from .plan import DT, OUTPUT, Plan
@@ -62,7 +62,15 @@ class NirBackend:
         """None: no SDK optimises these."""
         return
 
-    def emit(self, launch: Launch, module: Module, target: Target, seed: int, effort: str = "default") -> Emission:
+    def emit(
+        self,
+        launch: Launch,
+        module: Module,
+        target: Target,
+        seed: int,
+        effort: str = "default",
+        inputs: Inputs | None = None,
+    ) -> Emission:
         """`graph.nir`, and `meta.json` with the time steps, the step's length and where each node came from.
 
         TargetError T0003 with everything that NIR cannot take, a weight that is not finite included.

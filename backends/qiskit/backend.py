@@ -31,7 +31,7 @@ from ...ir.ops import (
 )
 from ...ir.target import Target
 from ...ir.types import DTYPES
-from ..base import Costs, Emission, RunOptions, SelfCheck
+from ..base import Costs, Emission, Inputs, RunOptions, SelfCheck
 from ..legality import DeviceRules, EmittedCircuit
 from ..pub import Pub, on_device
 from ..readouts import Read, check_fits, misfit, op_of, read_bits, read_qubits, readout_of, unmeasured
@@ -104,7 +104,15 @@ class QiskitBackend:
         """What the device takes."""
         return device_rules(target)
 
-    def emit(self, launch: Launch, module: Module, target: Target, seed: int, effort: str = "default") -> Emission:
+    def emit(
+        self,
+        launch: Launch,
+        module: Module,
+        target: Target,
+        seed: int,
+        effort: str = "default",
+        inputs: Inputs | None = None,
+    ) -> Emission:
         """`circuit.qpy`, `circuit.qasm` (OpenQASM 3 on physical qubits) and `pub.json` for the launch's readout.
 
         TargetError T0002 where the circuit is wider than the device, T0003 where the device lacks an operation.

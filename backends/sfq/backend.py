@@ -14,7 +14,7 @@ from ...ir.diagnostics import Diagnostic
 from ...ir.ops import Launch, Logic
 from ...ir.stages import clock_nets, net_stages, stage_faults
 from ...ir.target import Target
-from ..base import Costs, Emission, RunOptions, SelfCheck
+from ..base import Costs, Emission, Inputs, RunOptions, SelfCheck
 from ..legality import EmittedCircuit
 from .artifact import CELLS_FILE, FILE, TESTBENCH_FILE, Artifact, description
 from .cell_models import cell_library
@@ -63,7 +63,15 @@ class SfqBackend:
         """None: no SDK optimises these."""
         return
 
-    def emit(self, launch: Launch, module: Module, target: Target, seed: int, effort: str = "default") -> Emission:
+    def emit(
+        self,
+        launch: Launch,
+        module: Module,
+        target: Target,
+        seed: int,
+        effort: str = "default",
+        inputs: Inputs | None = None,
+    ) -> Emission:
         """`NAME.v`, `cells.v`, `testbench.v` and `netlist.json` of the launch's netlist.
 
         Raises TargetError T0003 where pulses race, where a fixed clock is too fast, or where a limit is exceeded.

@@ -22,7 +22,7 @@ from ...ir.ops import Expectation, Launch, Probabilities, Samples
 from ...ir.printer import angle_texts
 from ...ir.target import Target
 from ...ir.types import DTYPES
-from ..base import Costs, Emission, RunOptions, SelfCheck
+from ..base import Costs, Emission, Inputs, RunOptions, SelfCheck
 from ..legality import DeviceRules, EmittedCircuit
 from ..pub import Calibration, Pub, on_device
 from ..qiskit.noise import read_calibration
@@ -81,7 +81,15 @@ class TketBackend:
         """Candidates by tket's presets; circuits scored on the target."""
         return TketServices(target.device)
 
-    def emit(self, launch: Launch, module: Module, target: Target, seed: int, effort: str = "default") -> Emission:
+    def emit(
+        self,
+        launch: Launch,
+        module: Module,
+        target: Target,
+        seed: int,
+        effort: str = "default",
+        inputs: Inputs | None = None,
+    ) -> Emission:
         """`circuit.json` (pytket's own form), `circuit.qasm` (OpenQASM 3 on physical qubits) and `pub.json`.
 
         TargetError T0002 where the circuit is wider than the device, T0003 where the device lacks an operation.

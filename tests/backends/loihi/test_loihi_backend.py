@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -243,3 +244,48 @@ def test_a_damaged_program_file_is_refused(name: str, change, message: str):
     files[name] = change(files[name])
     with pytest.raises(qsc.QscError, match=message):
         load(files)
+
+
+def test_a_net_on_loihi_1_costs_what_its_events_cost():
+    rng = np.random.default_rng(3)
+    network = feed_forward(rng)
+    x = stimulus(network, rng, spikes=True)
+    bundle = qsc.compile(module_of(network), target="loihi1", calibration=[x], strict=True)
+    # Twenty thresholds and decays of their own are more than a core's sixteen settings.
+    assert (bundle.costs["cores"], bundle.costs["chips"]) == (2, 1)
+    # Every neuron is looked at and updated in every step: the least that a run costs.
+    steps = STEPS + 3
+    least = 35 * steps * (51.2e-12 + 21.6e-12)
+    assert least < bundle.costs["energy_j"] < 3 * least + 1e-6
+    assert steps * 1e-7 < bundle.costs["latency_s"] < steps * 1e-5
+    files = bundle.artifact(bundle.launches()[0].artifact)
+    assert files["chip.svg"].startswith(b"<svg")
+    assert set(json.loads(files["mapping.json"])["core_of"]) == {"one", "two", "three"}
+
+
+def test_graded_input_is_refused_where_the_chip_has_none():
+    rng = np.random.default_rng(3)
+    network = feed_forward(rng)
+    with pytest.raises(qsc.QscError, match="graded") as caught:
+        qsc.compile(module_of(network), target="loihi1", calibration=[stimulus(network, rng, spikes=False)])
+    assert caught.value.exit_code == 3
+
+
+def test_a_net_that_does_not_fit_says_what_is_over_and_what_would_help(tmp_path: Path):
+    rng = np.random.default_rng(3)
+    text = (Path(qsc.__file__).parent / "ir" / "target" / "loihi2.toml").read_text()
+    small = text.replace('name = "loihi2"', 'name = "small"').replace("neurons = 8192", "neurons = 8")
+    small = small.replace("cores = 120", "cores = 2").replace("chips = 1152", "chips = 1")
+    (tmp_path / "small.toml").write_text(small)
+    network = feed_forward(rng)
+    with pytest.raises(qsc.QscError) as caught:
+        qsc.compile(
+            module_of(network),
+            target=tmp_path / "small.toml",
+            calibration=[stimulus(network, rng, spikes=True)],
+        )
+    assert caught.value.exit_code == 3
+    text = str(caught.value)
+    assert "the net takes 5 cores, 1 chips of small have 2, 3 too many" in text
+    assert "one: on 3 cores, 20 neurons" in text
+    assert "help: split it" in text
