@@ -21,7 +21,7 @@ from torch.export.graph_signature import InputKind
 from ...ir import Graph, Location
 from .failures import capture_failed, run_to_failure
 from .faults import STATE, Fault, UnsupportedError
-from .layers import Found, exporting, find_layers
+from .layers import Found, exporting, find_layers, held_tensors
 from .raising import TABLE, Raiser, mutates
 
 _ATTRIBUTE = re.compile(r"self\.([\w.]+)")
@@ -122,14 +122,6 @@ def _refuse_kept_state(program: ExportedProgram, warned: list[str]) -> None:
     ]
     if faults:
         raise UnsupportedError(faults)
-
-
-def held_tensors(model: nn.Module) -> Iterator[torch.Tensor]:
-    """Every tensor that the model holds: parameters, buffers and plain attributes."""
-    for module in model.modules():
-        for tensor in (*module._parameters.values(), *module._buffers.values(), *module.__dict__.values()):
-            if isinstance(tensor, torch.Tensor):
-                yield tensor
 
 
 @contextmanager

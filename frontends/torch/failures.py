@@ -15,7 +15,7 @@ from torch import nn
 
 from ...ir import InputError, Location
 from .faults import is_user_file, short_path
-from .layers import Found
+from .layers import Found, held_tensors
 
 _SHAPE_WORDS = re.compile(r"shape|size|dimension|mat1|channels|broadcast", re.IGNORECASE)
 
@@ -39,8 +39,7 @@ def run_to_failure(
 
 def _non_leaf(model: nn.Module) -> list[torch.Tensor]:
     """Tensors inside an autograd graph, which deepcopy refuses."""
-    held: list[Any] = [t for m in model.modules() for t in (*m._buffers.values(), *m.__dict__.values())]
-    return [t for t in held if isinstance(t, torch.Tensor) and not t.is_leaf]
+    return [t for t in held_tensors(model) if not t.is_leaf]
 
 
 class _Watch:

@@ -16,9 +16,9 @@ from torch.utils._pytree import tree_leaves
 from ...ir import InputError, Module, verify
 from ..base import Imported, Reference
 from . import raise_arithmetic, raise_layers, raise_shapes
-from .export import Capture, Tensors, batch_symbols, capture, held_tensors, raise_program
+from .export import Capture, Tensors, batch_symbols, capture, raise_program
 from .fold import fold_loops
-from .layers import find_layers
+from .layers import find_layers, held_tensors
 from .nn import Quantum
 
 TABLES = (raise_arithmetic, raise_layers, raise_shapes)

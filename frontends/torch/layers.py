@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from torch import nn
+from torch import Tensor, nn
 
 from ...ir import Value
 
@@ -21,10 +21,31 @@ if TYPE_CHECKING:
     from .raising import Call, Raiser
 
 LAYERS: dict[str, str] = {
-    "snntorch._neurons.leaky.Leaky": ".layers_snntorch:LEAKY",
-    "snntorch._neurons.synaptic.Synaptic": ".layers_snntorch:SYNAPTIC",
+    "norse.torch.module.iaf.IAF": ".layers_norse:IAF",
+    "norse.torch.module.iaf.IAFCell": ".layers_norse:IAF_CELL",
+    "norse.torch.module.leaky_integrator.LI": ".layers_norse:LI",
+    "norse.torch.module.leaky_integrator.LICell": ".layers_norse:LI_CELL",
+    "norse.torch.module.leaky_integrator_box.LIBoxCell": ".layers_norse:LI_BOX_CELL",
+    "norse.torch.module.lif.LIF": ".layers_norse:LIF",
+    "norse.torch.module.lif.LIFCell": ".layers_norse:LIF_CELL",
+    "norse.torch.module.lif.LIFRecurrent": ".layers_norse:LIF_RECURRENT",
+    "norse.torch.module.lif.LIFRecurrentCell": ".layers_norse:LIF_RECURRENT_CELL",
+    "norse.torch.module.lif_box.LIFBoxCell": ".layers_norse:LIF_BOX_CELL",
     "qsc.frontends.torch.nn.Evolution": ".layers_unitaries:EVOLUTION",
     "qsc.frontends.torch.nn.Quantum": ".layers_quantum:QUANTUM",
+    "rockpool.nn.modules.torch.lif_torch.LIFTorch": ".layers_rockpool:LIF",
+    "sinabs.layers.lif.LIF": ".layers_sinabs:LIF",
+    "sinabs.layers.lif.LIFRecurrent": ".layers_sinabs:LIF",
+    "snntorch._neurons.alpha.Alpha": ".layers_snntorch:ALPHA",
+    "snntorch._neurons.lapicque.Lapicque": ".layers_snntorch:LAPICQUE",
+    "snntorch._neurons.leaky.Leaky": ".layers_snntorch:LEAKY",
+    "snntorch._neurons.rleaky.RLeaky": ".layers_snntorch:RLEAKY",
+    "snntorch._neurons.rsynaptic.RSynaptic": ".layers_snntorch:RSYNAPTIC",
+    "snntorch._neurons.synaptic.Synaptic": ".layers_snntorch:SYNAPTIC",
+    "spikingjelly.activation_based.neuron.integrate_and_fire.IFNode": ".layers_spikingjelly:IF",
+    "spikingjelly.activation_based.neuron.lif.LIFNode": ".layers_spikingjelly:LIF",
+    "spikingjelly.activation_based.neuron.lif_variants.CUBALIFNode": ".layers_spikingjelly:CUBA_LIF",
+    "spikingjelly.activation_based.neuron.plif.ParametricLIFNode": ".layers_spikingjelly:PARAMETRIC_LIF",
 }
 """Class path -> module:object of its handler, loaded when such a layer is met."""
 
@@ -99,6 +120,15 @@ def find_layers(model: nn.Module) -> dict[str, Found]:
         if handler is not None:
             found[path] = Found(handler, module, path)
     return found
+
+
+def held_tensors(model: nn.Module) -> Iterator[Tensor]:
+    """Every tensor that the model holds: parameters, buffers, plain attributes and what plain dicts hold."""
+    for module in model.modules():
+        for held in module.__dict__.values():
+            for tensor in held.values() if isinstance(held, dict) else (held,):
+                if isinstance(tensor, Tensor):
+                    yield tensor
 
 
 @contextmanager

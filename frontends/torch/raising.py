@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from hashlib import sha256
 from math import prod
 from typing import Any
 
@@ -107,6 +108,8 @@ class Raiser:
         self._place = Location()
         self._call: Call | None = None
         self._copies: dict[int, np.ndarray] = {}
+        self._constants: dict[tuple[str, tuple[int, ...], str], str] = {}
+        """Element type, shape and digest of a constant -> the weight that holds it."""
         self._circuits = _named_circuits(found.values())
         self._rules = Module("rules", circuits={c.name: c for c in self._circuits.values()})
 
@@ -399,7 +402,10 @@ class Raiser:
         flat = tensor.detach().reshape(-1)
         if kind in FLOATS and flat.numel() and bool((flat == flat[0]).all()):
             return self.one(ops.Constant(float(flat[0]), tuple(tensor.shape), kind))
-        return self.weight(f"constant_{sum(n.startswith('constant_') for n in self.weights)}", tensor)
+        # Equal constants of different time steps are one weight, or their loop would not fold.
+        digest = sha256(flat.to("cpu").contiguous().view(torch.uint8).numpy().tobytes()).hexdigest()
+        key = (kind, tuple(tensor.shape), digest)
+        return self.weight(self._constants.setdefault(key, f"constant_{len(self._constants)}"), tensor)
 
     def constant(self, number: float, shape: tuple[int, ...], kind: str) -> Value:
         """A tensor filled with one number; its batch dimension is that of the model's input."""

@@ -183,13 +183,13 @@ class Net(nn.Module):
         super().__init__()
         self.a = snn.Leaky(0.9, state_quant=lambda v: v.round())
         self.b = snn.Leaky(0.9, spike_grad=torch.sigmoid)
-        self.c = snn.RLeaky(0.9, all_to_all=False)
+        self.c = snn.SLSTM(4, 4)
     def forward(self, x):
-        a, b, (s, c) = self.a.init_leaky(), self.b.init_leaky(), self.c.init_rleaky()
+        a, b, (c, d) = self.a.init_leaky(), self.b.init_leaky(), self.c.init_slstm()
         for _ in range(4):
             x, a = self.a(x, a)
             x, b = self.b(x, b)
-            s, c = self.c(x, s, c)
+            s, c, d = self.c(x, c, d)
         return s
 model = Net()
 example_input = torch.zeros(4, 4)
