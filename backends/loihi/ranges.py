@@ -122,13 +122,14 @@ def _outside(what: str, values: np.ndarray, limits: tuple[int, int], help: str =
 
 
 def _connections(program: Program) -> Iterator[Diagnostic]:
-    ends: dict[str, Source | Population] = {e.name: e for e in (*program.sources, *program.populations)}
+    populations = {p.name: p for p in program.populations}
+    ends: dict[str, Source | Population] = {s.name: s for s in program.sources} | populations
     for c in program.connections:
         found = list(_settings(c))
         yield from found
         if not found:
             yield from _weights(c)
-        if c.source in ends and c.target in ends:
+        if c.source in ends and c.target in populations:
             wrong = list(_geometry(c, ends[c.source].shape, ends[c.target].shape))
             yield from wrong
             if not found and not wrong:
