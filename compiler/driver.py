@@ -245,6 +245,7 @@ def optimise(
             passes += [registry.make_pass("partition", {})] if not any(p.name == "partition" for p in passes) else []
         else:
             passes = pipelines.default_pipeline(target.kind, options.settings, options.weights)
+            passes = [p for p in passes if not p.serves or p.serves in target.native_ops]
         pipelines.check_settings(options.settings, passes)
         context = Context(
             target,

@@ -104,6 +104,8 @@ class Pass:
     contract: ClassVar[Contract] = Contract.VALUES
     settles: ClassVar[bool] = False
     """Whether a second run on its own result would find nothing more, or next to nothing."""
+    serves: ClassVar[str] = ""
+    """The native op of the targets that it is for; the pipelines of others leave it out."""
     ranges: ClassVar[Mapping[str, tuple[int, int]]] = {}
     """Option -> its least and greatest number, both taken. Every other number is finite and 0 or more."""
 

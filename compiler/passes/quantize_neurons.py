@@ -28,6 +28,7 @@ class QuantizeNeurons(Pass):
 
     name: ClassVar[str] = "quantize-neurons"
     contract: ClassVar[Contract] = Contract.APPROXIMATE
+    serves: ClassVar[str] = "loihi_lif"
     ranges: ClassVar[Mapping[str, tuple[int, int]]] = {"weight_bits": (2, 8), "input_bits": (1, 16)}
     weight_bits: int = 8
     """2 to 8, the sign among them unless signs are split"""
@@ -39,7 +40,7 @@ class QuantizeNeurons(Pass):
     def run(self, module: Module, context: Context) -> Module:
         """The module with the bodies of its launches in whole numbers, and what makes whole numbers before them."""
         target = context.target
-        if target is None or "loihi_lif" not in target.native_ops:
+        if target is None or self.serves not in target.native_ops:
             return module
         for node in [n for n in module.graph.nodes if isinstance(n.op, Launch) and n.op.device == target.name]:
             module = self._launch(node, module, context)

@@ -78,3 +78,15 @@ def test_without_verification_nothing_is_counted(bundle: qsc.Bundle):
 def test_a_recorded_run_keeps_no_journal(bundle: qsc.Bundle, tmp_path: Path):
     with pytest.raises(qsc.QscError, match="keeps no journal"):
         bundle.run(*bundle.golden[0], record=True, journal=tmp_path / "j")
+
+
+def test_loihi_counts_as_nir_does(bundle: qsc.Bundle):
+    chip = qsc.compile(bundle.source, target="loihi2", calibration=bundle.golden[0])
+    assert chip.costs["spikes"] > 0
+    assert chip.costs["energy_j"] < bundle.costs["energy_j"]
+    facts = chip.manifest["activity"]["loihi2"]
+    kinds = {row["name"]: row["kind"] for row in facts["layers"]}
+    assert "neurons" in kinds.values()
+    assert facts["dt_s"] is None
+    assert sorted(pictures_of(chip)) == ["pictures/loihi2-potentials.svg", "pictures/loihi2-spikes.svg"]
+    assert "energy by Horowitz" in chip.report()
