@@ -104,7 +104,7 @@ def export(model: nn.Module, inputs: Tensors, found: Mapping[str, Found], axis: 
         for tensor in inputs:
             if tensor.ndim > axis and tensor.shape[axis] == batch:
                 shapes[tensor] = {axis: Dim.AUTO}
-    with exporting(found, stand_ins), torch.no_grad(), quietly() as warned:
+    with exporting(found, stand_ins, twin), torch.no_grad(), quietly() as warned:
         program = torch.export.export(twin, inputs, dynamic_shapes=shapes, strict=False)
     _refuse_kept_state(program, warned)
     return program

@@ -26,7 +26,7 @@ def run_to_failure(
     """Run the model itself on the example. Raises InputError M0003 or M0004 where that fails; returns where it runs."""
     twin = copy.deepcopy(model, {id(t): t for t in _non_leaf(model)}).eval()
     for path, known in found.items():
-        known.handler.forget(twin.get_submodule(path))
+        known.handler.forget(twin.get_submodule(path), twin)
     watch = _Watch(twin)
     try:
         with torch.no_grad():

@@ -86,7 +86,7 @@ def model_reference(model: nn.Module, weights: Mapping[str, np.ndarray]) -> Refe
 
     def forget() -> None:
         for path, known in found.items():
-            known.handler.forget(twin.get_submodule(path))
+            known.handler.forget(twin.get_submodule(path), twin)
 
     def run(arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
         if not spiking and not made:

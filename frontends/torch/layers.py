@@ -75,12 +75,13 @@ class KnownLayer(Protocol):
         """The IR values of one call of the stand-in's operation."""
         ...
 
-    def forget(self, layer: nn.Module) -> None:
-        """Clear what the layer keeps from one call of the model to the next."""
+    def forget(self, layer: nn.Module, model: nn.Module) -> None:
+        """Clear what a layer of the model, and what else of its framework, keeps from one call to the next."""
         ...
 
-    def exporting(self, stand_ins: Sequence[nn.Module]) -> AbstractContextManager[None]:
-        """Wraps the export: what outside the model refers to such layers refers to the stand-ins meanwhile."""
+    def exporting(self, stand_ins: Sequence[nn.Module], model: nn.Module) -> AbstractContextManager[None]:
+        """Wraps the export of `model`, a copy with the stand-ins: what outside it refers to such layers refers to the
+        stand-ins meanwhile."""
         ...
 
 
@@ -132,12 +133,12 @@ def held_tensors(model: nn.Module) -> Iterator[Tensor]:
 
 
 @contextmanager
-def exporting(found: Mapping[str, Found], stand_ins: Mapping[str, nn.Module]) -> Iterator[None]:
+def exporting(found: Mapping[str, Found], stand_ins: Mapping[str, nn.Module], model: nn.Module) -> Iterator[None]:
     """Enters every handler's `exporting` with its stand-ins."""
     by_handler: dict[int, tuple[KnownLayer, list[nn.Module]]] = {}
     for path, known in found.items():
         by_handler.setdefault(id(known.handler), (known.handler, []))[1].append(stand_ins[path])
     with ExitStack() as stack:
         for handler, modules in by_handler.values():
-            stack.enter_context(handler.exporting(modules))
+            stack.enter_context(handler.exporting(modules, model))
         yield

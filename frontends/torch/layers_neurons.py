@@ -90,7 +90,7 @@ class Handler:
         """Why the layer cannot be taken, or None."""
         raise NotImplementedError
 
-    def forget(self, layer: Any) -> None:
+    def forget(self, layer: Any, model: nn.Module) -> None:
         """Nothing is kept from call to call, unless a subclass says so."""
 
     def circuits(self, layer: nn.Module) -> Sequence[Circuit]:
@@ -105,7 +105,7 @@ class Handler:
         name = raiser.hint(call)
         return raiser.emit(op, *(raiser.as_float(v, floats) for v in given), hints=_hints(op, name))
 
-    def exporting(self, stand_ins: Sequence[nn.Module]) -> AbstractContextManager[None]:
+    def exporting(self, stand_ins: Sequence[nn.Module], model: nn.Module) -> AbstractContextManager[None]:
         """Nothing outside the model refers to the layers."""
         return nullcontext()
 

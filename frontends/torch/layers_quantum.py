@@ -86,10 +86,10 @@ class Quantum:
         readout = replace(layer.readout, circuit=raiser.circuit_name(layer.circuit))
         return raiser.emit(readout, *(raiser.as_float(v, floats) for v in operands), hints=(raiser.hint(call),))[0]
 
-    def forget(self, layer: nn.Module) -> None:
+    def forget(self, layer: nn.Module, model: nn.Module) -> None:
         """A circuit keeps nothing between calls."""
 
-    def exporting(self, stand_ins: Sequence[nn.Module]) -> AbstractContextManager[None]:
+    def exporting(self, stand_ins: Sequence[nn.Module], model: nn.Module) -> AbstractContextManager[None]:
         return nullcontext()
 
 

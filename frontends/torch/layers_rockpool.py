@@ -93,7 +93,7 @@ class Layer(Handler):
             recurrent=bool(layer._has_rec),
         )
 
-    def forget(self, layer: Any) -> None:
+    def forget(self, layer: Any, model: nn.Module) -> None:
         """States of zero."""
         layer.reset_state()
 

@@ -89,7 +89,7 @@ class Layer(Handler):
             return ops.CubaLif(form, reset=reset, inclusive=True, current="damped")
         return ops.Lif(form, reset=reset, inclusive=True)
 
-    def forget(self, layer: Any) -> None:
+    def forget(self, layer: Any, model: nn.Module) -> None:
         """States of zero."""
         layer.reset_states()
 

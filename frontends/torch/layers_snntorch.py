@@ -197,13 +197,13 @@ class Snntorch(Handler):
         """The op with the layer's reset."""
         return self._op(layer)
 
-    def forget(self, layer: Any) -> None:
+    def forget(self, layer: Any, model: nn.Module) -> None:
         """States of zero."""
         for name in self._states:
             layer._buffers[name] = torch.zeros(0)
 
     @contextmanager
-    def exporting(self, stand_ins: Sequence[nn.Module]) -> Iterator[None]:
+    def exporting(self, stand_ins: Sequence[nn.Module], model: nn.Module) -> Iterator[None]:
         """snntorch.utils.reset reaches every neuron of the process through one list: only the stand-ins meanwhile."""
         registered = snn.SpikingNeuron.instances
         snn.SpikingNeuron.instances = [*(n for n in registered if isinstance(n, _StandIn)), *stand_ins]

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from spikingjelly.activation_based import functional, layer
+from spikingjelly.activation_based.base import MemoryModule
 from torch import Tensor, nn
 
 from ...ir import Op, ops
@@ -94,14 +95,17 @@ class Node(Handler):
             return ops.CubaLif(kind.form(layer), reset=reset, inclusive=True, current=kind.current)
         return ops.Lif(kind.form(layer), reset=reset, inclusive=True)
 
-    def forget(self, layer: Any) -> None:
-        """Start anew."""
-        layer.reset()
+    def forget(self, layer: Any, model: nn.Module) -> None:
+        """Start anew, containers with a memory too."""
+        for module in model.modules():
+            if isinstance(module, MemoryModule):
+                module.reset()
 
     @contextmanager
-    def exporting(self, stand_ins: Sequence[nn.Module]) -> Iterator[None]:
+    def exporting(self, stand_ins: Sequence[nn.Module], model: nn.Module) -> Iterator[None]:
         """Layers of many steps flatten time and batch into one dimension, which no program can tell apart again: they
         run step by step meanwhile, which is the same."""
+        self.forget(stand_ins[0], model)
         before = [(owner, name, getattr(owner, name)) for owner, name, _ in _STEP_BY_STEP]
         for owner, name, function in _STEP_BY_STEP:
             setattr(owner, name, function)

@@ -54,10 +54,10 @@ class Evolution:
         (parts,) = raiser.emit(ops.HermitianEvolution(), *given, hints=("evolution",))
         return raiser.emit(ops.UnitaryAngles(), parts, hints=(raiser.hint(call),))[0]
 
-    def forget(self, layer: nn.Module) -> None:
+    def forget(self, layer: nn.Module, model: nn.Module) -> None:
         """It keeps nothing between calls."""
 
-    def exporting(self, stand_ins: Sequence[nn.Module]) -> AbstractContextManager[None]:
+    def exporting(self, stand_ins: Sequence[nn.Module], model: nn.Module) -> AbstractContextManager[None]:
         return nullcontext()
 
 

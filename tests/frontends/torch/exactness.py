@@ -23,10 +23,10 @@ def with_exact_sums(model: nn.Module, scale: float = 2.0) -> nn.Module:
     return model
 
 
-def check(model: nn.Module, shape: tuple[int, ...], axis: int = 0, fires: int = 1) -> Module:
+def check(model: nn.Module, shape: tuple[int, ...], axis: int = 0) -> Module:
     """The module, whose outputs equal the model's to the bit on a batch of another size.
 
-    axis: the batch dimension. fires: how many of the first outputs have to be neither all 0 nor all 1.
+    axis: the batch dimension. The first output must not be one number everywhere, or little would be compared.
     """
     rng = np.random.default_rng(1)
     imported = read(model, torch.from_numpy((rng.random(shape) < 0.5).astype(np.float32)))
@@ -37,8 +37,7 @@ def check(model: nn.Module, shape: tuple[int, ...], axis: int = 0, fires: int = 
     given = evaluate(imported.module, inputs)
     for a, b in zip(wanted, given, strict=True):
         np.testing.assert_array_equal(b.numpy(), a)
-    for spikes in wanted[:fires]:
-        assert 0 < np.count_nonzero(spikes) < spikes.size
+    assert np.ptp(wanted[0]) > 0
     return imported.module
 
 

@@ -114,6 +114,16 @@ def test_containers():
     check(with_exact_sums(net.eval()), (STEPS, 2, FEATURES), axis=1)
 
 
+def test_a_container_that_feeds_its_output_back_starts_anew():
+    torch.manual_seed(0)
+    inner = layer.LinearRecurrentContainer(neuron.IFNode(v_threshold=0.3), COUNT, COUNT)
+    net = nn.Sequential(layer.Linear(FEATURES, COUNT), inner)
+    functional.set_step_mode(net, "m")
+    with_exact_sums(net)(torch.ones(STEPS, 5, FEATURES))
+    module = check(net, (STEPS, 3, FEATURES), axis=1)
+    assert ops_of(module, ops.Cat)
+
+
 def test_what_runs_step_by_step_meanwhile_is_as_before_afterwards():
     before = functional.seq_to_ann_forward, layer.BatchNorm2d.forward
     check(with_exact_sums(convolutional("m")), (4, 2, 1, 8, 8), axis=1)
