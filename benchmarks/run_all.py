@@ -17,6 +17,7 @@ BENCHMARKS = (
     "quantum_layer",
     "gradient_batch",
     "execution",
+    "loihi",
     "loihi_mapping",
     "quantum/cut_landmarks",
     "quantum/landmarks",

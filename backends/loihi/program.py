@@ -112,7 +112,7 @@ class Connection:
         """
         if isinstance(self.weight, np.ndarray):
             return self._kept(self.weight)
-        kept = self.weight.astype(np.int32)
+        kept = self.weight.copy()
         kept.data = self._kept(self.weight.data)
         return kept
 

@@ -13,7 +13,7 @@ from math import prod
 import numpy as np
 
 from ...ir.diagnostics import Diagnostic, did_you_mean
-from .program import CLIPS, Connection, Population, Program, Source
+from .program import CLIPS, Connection, Population, Program, Source, Synapses
 
 CODE = "T0006"
 
@@ -159,8 +159,18 @@ def _weights(c: Connection) -> list[Diagnostic]:
     low, high = CLIPS[c.sign]
     if wrong := _whole(what, values):
         return wrong
+    if not isinstance(c.weight, np.ndarray) and _repeats(c.weight):
+        return [_fault(f"{what}: two lie at one place", "sum_duplicates() of scipy.sparse adds them")]
     sign = f"{c.sign} weights are {low}..{high}, and would be clipped; what is larger needs an exponent"
     return _outside(what, values, (low, high), sign)
+
+
+def _repeats(weight: Synapses) -> bool:
+    """Whether a place of a sparse matrix is given twice."""
+    if not weight.has_sorted_indices:
+        weight = weight.copy()
+        weight.sort_indices()
+    return not weight.has_canonical_format
 
 
 def _geometry(c: Connection, source: tuple[int, ...], target: tuple[int, ...]) -> Iterator[Diagnostic]:

@@ -24,8 +24,8 @@ from .ranges import faults
 
 RECORDS = ("spikes", "u", "v", "counts")
 
-CHUNK_NUMBERS = 2**22
-"""Neurons x inputs x steps that one array holds at once, about."""
+CHUNK_NUMBERS = 2**21
+"""Neurons of all populations x inputs x steps that are held at once, about."""
 
 CHUNK_STEPS = 256
 
@@ -166,13 +166,16 @@ class _Simulation:
                 self.leaving[c.source].append((c.target, branch))
                 peak[c.target] += branch.bound
                 reach[c.target] = max(reach[c.target], branch.step)
-        largest = max(prod(e.shape) for e in ends.values())
-        self.chunk = max(1, min(CHUNK_STEPS, CHUNK_NUMBERS // (largest * batch)))
+        neurons = sum(prod(e.shape) for e in ends.values())
+        self.chunk = max(1, min(CHUNK_STEPS, CHUNK_NUMBERS // (neurons * batch)))
         self.neurons = {p.name: Neurons.of(p, batch, peak[p.name], kit) for p in program.populations}
         self.arriving = {
             p.name: kit.zeros((self.chunk + reach[p.name], batch, prod(p.shape)), "float64")
             for p in program.populations
         }
+        made = {p.name: (self.chunk, batch, prod(p.shape)) for p in program.populations}
+        self.v = {name: kit.zeros(shape, "float64") for name, shape in made.items()}
+        self.spikes = {name: kit.zeros(shape, "bool") for name, shape in made.items()}
         after = {name: [target for target, _ in leaving] for name, leaving in self.leaving.items()}
         self.groups = components([p.name for p in program.populations], after)
 
@@ -184,7 +187,9 @@ class _Simulation:
         for group in self.groups:
             inside = {name: [leaf for leaf in self.leaving[name] if leaf[0] in group] for name in group}
             size = 1 if any(inside.values()) else steps
-            kept = {name: self._buffers(name, steps) for name in group}
+            kept = {
+                name: (self.arriving[name][:steps], self.v[name][:steps], self.spikes[name][:steps]) for name in group
+            }
             for at in range(0, steps, size):
                 part = slice(at, at + size)
                 for name, (u, v, spikes) in kept.items():
@@ -198,12 +203,6 @@ class _Simulation:
             later = len(arriving) - steps
             arriving[:later] = arriving[steps:] + 0
             arriving[later:] = 0
-
-    def _buffers(self, name: str, steps: int) -> tuple[Any, Any, Any]:
-        """(arrivals, which become u; v; spikes) of so many steps, each (steps, batch, neurons)."""
-        arrivals = self.arriving[name][:steps]
-        shape = tuple(arrivals.shape)
-        return arrivals, self.kit.zeros(shape, "float64"), self.kit.zeros(shape, "bool")
 
     def _send(self, spikes: Any, leaving: Sequence[tuple[str, Branch]], at: int) -> None:
         """Spikes (steps, batch, neurons) of the steps from `at` on go to their targets."""

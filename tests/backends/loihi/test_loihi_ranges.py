@@ -77,6 +77,7 @@ def test_registers_of_single_neurons():
             {"weight": csr_array([[0, 300], [0, 1], [0, 0]])},
             "connection c: weight 300 is outside -256..255 (1 of 2 are)",
         ),
+        ({"weight": csr_array(([1, 2], [0, 0], [0, 2, 2, 2]), (3, 2))}, "connection c: weight: two lie at one place"),
         ({"weight": np.zeros((3, 2))}, "connection c: weight is of type float64; it takes whole numbers"),
         ({"weight": np.zeros((2, 3), int)}, "connection c: weight is of shape (2, 3); x to p takes (3, 2)"),
         ({"source": "q"}, "connection c: there is no source or population 'q'"),
