@@ -114,6 +114,10 @@ class Backend(Protocol):
         """What the target takes of circuits; None where it runs none."""
         ...
 
+    def importer_notes(self, files: Mapping[str, bytes], importer: str) -> list[str]:
+        """What another framework is known to do with the artifacts that they do not say, a sentence each."""
+        ...
+
     last_counts: dict[str, float]
     """What the last `run` counted (executions, shots, spikes, ...); empty before."""
 

@@ -127,6 +127,10 @@ TARGETS = Registry(
 
 FAMILIES: dict[str, tuple[str, str]] = {
     "fake_": ("qsc.backends.qiskit.devices:find", "an IBM device snapshot, for example fake_torino"),
+    "nir:": (
+        "qsc.backends.nir.readable:find",
+        "a NIR graph for one importer: nir:snntorch, nir:norse, nir:sinabs, nir:spikingjelly, nir:rockpool",
+    ),
     "line:": ("qsc.backends.qiskit.devices:find", "a generic device, N qubits in a line: line:8"),
     "grid:": ("qsc.backends.qiskit.devices:find", "a generic device, a grid of qubits: grid:4x4"),
     "heavy-hex:": (

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..ir import CheckError, Diagnostic, Module
+from ..bridges.environments import read_table
+from ..ir import CheckError, Diagnostic, MissingError, Module, TargetError
 from ..ir.types import DYNAMIC, Type
 from .execution.engines import opened
+from .execution.tasks import rows_of
 
 if TYPE_CHECKING:
     from .bundle import Bundle
@@ -69,7 +71,7 @@ class Verification:
         failed = [c for c in self.checks if not c.passed]
         if failed:
             raise CheckError(
-                [Diagnostic("R0003" if c.vacuous else "R0002", f"{name}: {c}", help=_HELP[c.vacuous]) for c in failed]
+                [Diagnostic("R0003" if c.vacuous else "R0002", f"{name}: {c}", help=_help(c)) for c in failed]
             )
 
 
@@ -78,6 +80,14 @@ _HELP = {
     "--no-verify where the model gives the same for all",
     False: "compile with --verify-each to find the pass that changed the result",
 }
+
+
+def _help(check: Check) -> str:
+    if check.kind == "importer":
+        return (
+            "compile for that importer where there is such a target: `qsc targets` lists them, as in --target nir:norse"
+        )
+    return _HELP[check.vacuous]
 
 
 def verify_bundle(
@@ -90,9 +100,9 @@ def verify_bundle(
 ) -> Verification:
     """Compare the compiled bundle, run exactly, with the golden outputs and with the interpreter on `source.qsc`.
 
-    importer: the name of another framework that the backend can hand its artifact to; its outputs are compared with
-    ours too. workers, scheduler: as for `Bundle.outputs`. A check whose outputs do not depend on the input is vacuous
-    and fails.
+    importer: the name of another framework that the backend can hand its artifact to, whose outputs on some inputs are
+    compared with ours too, or "all" for each that is installed. workers, scheduler: as for `Bundle.outputs`. A check
+    whose outputs do not depend on the input is vacuous and fails.
     Raises InputError R0005 where the source is too large to simulate.
     """
     # After approximate passes it is the approximated program that the artifacts have to keep to.
@@ -109,10 +119,63 @@ def verify_bundle(
         checks = [_golden_check(bundle, ours)] if bundle.golden[1] else []
         checks.append(compare(kind, bundle.outputs(*fresh, scheduler=engine), wanted.result(), bundle))
         checks += [check for found in devices for check in found.result()]
-        if importer:
-            given = bundle.outputs(*inputs, importer=importer, scheduler=engine)
-            checks.append(replace(compare("importer", given, ours, bundle), detail=f"run by {importer}"))
+        for name in _importers(bundle, importer):
+            checks.append(_importer_check(bundle, name, named=importer != "all"))
     return Verification(tuple(checks))
+
+
+IMPORTER_ROWS = 8
+"""Rows of the golden inputs that other frameworks are given."""
+
+
+def _importers(bundle: Bundle, asked: str | None) -> list[str]:
+    """The frameworks to ask; `all` is every one that may be used unasked."""
+    if asked != "all":
+        return [asked] if asked else []
+    backends = [bundle.backend_of(launch) for launch in bundle.launches()]
+    return sorted({name for backend in backends for name in backend.importers if name not in NAMED_ONLY})
+
+
+NAMED_ONLY = frozenset(name for name, spec in read_table().items() if spec.named_only)
+"""Frameworks that are used only where the user names them."""
+
+
+def _importer_check(bundle: Bundle, name: str, *, named: bool) -> Check:
+    """What another framework makes of the artifacts beside what this one does: bins, spikes, agreement, causes.
+
+    One that is not installed, or that cannot run the graph, is an error where it was named, else a check that does not
+    hold and says why.
+    """
+    inputs = [
+        rows_of(x, v.type, 0, IMPORTER_ROWS) for x, v in zip(bundle.golden[0], bundle.program.graph.inputs, strict=True)
+    ]
+    known = [
+        note
+        for launch in bundle.launches()
+        for note in bundle.backend_of(launch).importer_notes(bundle.artifact(launch.artifact), name)
+    ]
+    try:
+        given = bundle.outputs(*inputs, importer=name)
+    except (MissingError, TargetError) as fault:
+        if named:
+            raise
+        missing = isinstance(fault, MissingError)
+        text = "; ".join([d.message for d in fault.diagnostics] + [d.help for d in fault.diagnostics if d.help])
+        return Check("importer", missing, 0, detail="; ".join([f"{name}: {'left out, ' * missing}{text}", *known]))
+    ours = bundle.outputs(*inputs)
+    check = compare("importer", given, ours, bundle)
+    drift = "; ".join(map(_drift, given, ours))
+    told = [f"run by {name}", drift, *(known if check.mismatches else [])]
+    return replace(check, detail="; ".join(filter(None, told)))
+
+
+def _drift(given: np.ndarray, wanted: np.ndarray) -> str:
+    """Bins that differ, spikes, and how often the same output spikes most, of outputs (steps, batch, neurons)."""
+    text = f"{float((given != wanted).mean()):.2%} of the bins differ, {given.sum():g} spikes for {wanted.sum():g}"
+    if wanted.ndim != 3 or wanted.shape[2] < 2:
+        return text
+    agreed = float((given.sum(axis=0).argmax(axis=1) == wanted.sum(axis=0).argmax(axis=1)).mean())
+    return f"{text}, {agreed:.0%} of the inputs have the same most active output"
 
 
 def _golden_check(bundle: Bundle, ours: Sequence[np.ndarray]) -> Check:

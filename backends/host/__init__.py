@@ -56,6 +56,10 @@ class HostBackend:
         """The host has no artifacts: TargetError."""
         raise TargetError.of("T0003", "the host takes no launches")
 
+    def importer_notes(self, files: Mapping[str, bytes], importer: str) -> list[str]:
+        """Nothing is known of any."""
+        return []
+
     def run(
         self,
         files: Mapping[str, bytes],

@@ -40,7 +40,7 @@ class LoihiBackend:
 
     name: ClassVar[str] = "loihi"
     whole_region: ClassVar[bool] = True
-    importers: ClassVar[tuple[str, ...]] = ()
+    importers: ClassVar[tuple[str, ...]] = ("lava",)
 
     def __init__(self) -> None:
         self.last_counts: dict[str, float] = {}
@@ -114,6 +114,10 @@ class LoihiBackend:
         costs = _costs(program, network) | made.costs
         return Emission(files, costs, (*_notes(program, network), *made.notes))
 
+    def importer_notes(self, files: Mapping[str, bytes], importer: str) -> list[str]:
+        """None: Lava means what the program means."""
+        return []
+
     def run(
         self,
         files: Mapping[str, bytes],
@@ -130,6 +134,8 @@ class LoihiBackend:
 
         program, meta = load(files), json.loads(files[META_FILE])
         given, steps = in_time(program, meta, inputs)
+        if options.importer == "lava":
+            return _in_lava(program, meta, given, steps)
         traces = run(program, given, steps, ("spikes", "counts"))
         self.last_counts = {"spikes": float(sum(counts.sum() for counts in traces.counts.values()))}
         self.last_activity = None
@@ -138,6 +144,20 @@ class LoihiBackend:
             self.last_activity = activity_of(program, {**given, **traces.spikes}, first.v)
         ends = [(traces.spikes[name], meta["levels"][name]) for name in program.outputs]
         return [spikes[level : level + meta["steps"]].astype(np.float32) for spikes, level in ends]
+
+
+def _in_lava(
+    program: Program, meta: Mapping[str, Any], given: Mapping[str, np.ndarray], steps: int
+) -> list[np.ndarray]:
+    """Spikes of the outputs by Lava's fixed-point models, one input after the other."""
+    from .lava import Job, run_in_lava
+
+    rows = range(next(iter(given.values())).shape[1])
+    jobs = [Job(program, {name: x[:, row] for name, x in given.items()}, steps) for row in rows]
+    found = run_in_lava(jobs, timeout=60.0 + 30.0 * len(jobs))
+    ends = [(name, meta["levels"][name]) for name in program.outputs]
+    joined = ((np.concatenate([ran.traces.spikes[name] for ran in found], axis=1), level) for name, level in ends)
+    return [spikes[level : level + meta["steps"]].astype(np.float32) for spikes, level in joined]
 
 
 def chip(table: Mapping[str, Any]) -> Target:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,21 +9,24 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ...bridges.extras import need
 from ...bridges.networks import INPUT
 from ...bridges.nir import NirGraph, read, write
 from ...bridges.nir import NirNode as FileNode
-from ...ir import InputError, Module, Node, TargetError
+from ...ir import InputError, Module, Node
 from ...ir.ops import Launch
 from ...ir.target import Target
 from ..activity import Activity
 from ..base import Costs, Emission, Inputs, RunOptions, SelfCheck
 from ..legality import EmittedCircuit
+from .importers import IMPORTERS, causes, run_importer
 from .lower import make_plan, reason_against
 from .plan import DT, OUTPUT, Plan
+from .readable import GENERATIONS, readable
 
 GRAPH_FILE, META_FILE = "graph.nir", "meta.json"
 RESET = "at once, to v_reset"
+NEWEST = "1.0.8"
+"""The version of NIR files that is written where no reader needs an older one."""
 
 
 class NirBackend:
@@ -32,7 +34,7 @@ class NirBackend:
 
     name: ClassVar[str] = "nir"
     whole_region: ClassVar[bool] = True
-    importers: ClassVar[tuple[str, ...]] = ("snntorch",)
+    importers: ClassVar[tuple[str, ...]] = tuple(IMPORTERS)
 
     def __init__(self) -> None:
         self.last_counts: dict[str, float] = {}
@@ -75,9 +77,11 @@ class NirBackend:
 
         TargetError T0003 with everything that NIR cannot take, a weight that is not finite included.
         """
-        plan = make_plan(launch.body, module)
-        files = {GRAPH_FILE: write_graph(plan), META_FILE: _meta(plan)}
-        return Emission(files, _costs(plan), tuple(_notes(plan)))
+        reader = target.data.get("reader")
+        plan = readable(make_plan(launch.body, module), reader)
+        data = write_graph(plan, GENERATIONS.get(reader or "", NEWEST))
+        files = {GRAPH_FILE: data, META_FILE: _meta(plan)}
+        return Emission(files, _costs(plan), tuple(_notes(plan, reader or "snntorch")))
 
     def run(
         self,
@@ -94,7 +98,7 @@ class NirBackend:
         import torch
 
         from .record import Recorder
-        from .simulate import run_graph, run_snntorch
+        from .simulate import run_graph
 
         meta = json.loads(files[META_FILE])
         graph = read(files[GRAPH_FILE])
@@ -105,20 +109,19 @@ class NirBackend:
             out, counts = run_graph(graph, meta["steps"], meta["dt"], x, sequence=meta["sequence"], watch=watch)
             self.last_counts = {"spikes": sum(counts.values())}
             self.last_activity = None if watch is None else watch.activity()
-        else:
-            need("snntorch", "spiking")
-            limits = snntorch_limits(graph.nodes)
-            if limits:
-                raise TargetError.of("T0003", "; ".join(limits), help="verify without --importer")
-            theirs = need("nir", "nir").read(io.BytesIO(files[GRAPH_FILE]))
-            out = run_snntorch(theirs, meta["steps"], x, sequence=meta["sequence"])
-            self.last_counts, self.last_activity = {}, None
-        return [out.numpy()]
+            return [out.numpy()]
+        shown = x.numpy() if meta["sequence"] else np.broadcast_to(x.numpy(), (meta["steps"], *x.shape))
+        self.last_counts, self.last_activity = {}, None
+        return [run_importer(options.importer, files[GRAPH_FILE], np.ascontiguousarray(shown), meta["dt"])]
+
+    def importer_notes(self, files: Mapping[str, bytes], importer: str) -> list[str]:
+        """What a framework is known to do with the graph that the file does not say."""
+        return causes(read(files[GRAPH_FILE]), importer, json.loads(files[META_FILE])["dt"])
 
 
-def write_graph(plan: Plan) -> bytes:
+def write_graph(plan: Plan, generation: str = NEWEST) -> bytes:
     """The bytes of a .nir file; equal plans give equal bytes."""
-    return write(graph_of(plan))
+    return write(graph_of(plan), generation)
 
 
 def graph_of(plan: Plan) -> NirGraph:
@@ -161,7 +164,7 @@ def _costs(plan: Plan) -> Costs:
     }
 
 
-def _notes(plan: Plan) -> list[str]:
+def _notes(plan: Plan, reader: str) -> list[str]:
     parts = [f"{n.source} {n.location.path} -> {n.kind} {name}" for name, n in plan.nodes.items()]
     notes = ["NIR nodes: " + "; ".join(" ".join(part.split()) for part in parts)]
     convention = "snntorch's convention; " if plan.dt == DT else ""
@@ -169,20 +172,5 @@ def _notes(plan: Plan) -> list[str]:
     given = "one value a step" if plan.sequence else f"the same value in each of the {plan.steps} steps"
     notes.append(f"the graph's input wants {given}")
     notes.append("NIR resets a potential at the spike; for neurons that reset to zero in the next step it is the same")
-    notes += [f"for other readers: {reason}" for reason in snntorch_limits(plan.nodes)]
+    notes += [f"for other readers: {reason}" for reason in causes(graph_of(plan), reader, plan.dt)]
     return notes
-
-
-def snntorch_limits(nodes: Mapping[str, Any]) -> list[str]:
-    """Why snntorch cannot import a graph, one sentence a cause; empty where it can.
-
-    nodes: name -> node of a plan or of a graph.
-    """
-    reasons = []
-    for name, node in nodes.items():
-        kind, fields = node.kind, node.fields
-        if kind == "Scale":
-            reasons.append(f"snntorch imports no Scale node ({name})")
-        elif "v_threshold" in fields and np.unique(fields["v_threshold"]).size > 1:
-            reasons.append(f"snntorch imports one threshold a layer ({name} has several)")
-    return reasons

@@ -1,4 +1,4 @@
-"""Runs a NIR graph step by step: this backend's embedded simulator, and snntorch's importer beside it.
+"""Runs a NIR graph step by step: this backend's embedded simulator.
 
 Discretisation: one Euler step of `dt` seconds a time step. LIF: v <- beta v + (R dt / tau) x + (dt / tau)
 v_leak with beta = 1 - dt / tau, spike where v > v_threshold, then v <- v_reset. CubaLIF: I <- alpha I + (w_in dt /
@@ -9,8 +9,6 @@ everything else is computed. Cycles are broken as `cycles` says; a delay is roun
 
 from __future__ import annotations
 
-import contextlib
-import io
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -115,23 +113,6 @@ class _Line:
 
 def _steps(node: NirNode, dt: float) -> Tensor:
     return torch.from_numpy(np.rint(node.array("delay").astype(np.float64) / dt).astype(np.int64))
-
-
-def run_snntorch(graph: Any, steps: int, x: Tensor, *, sequence: bool) -> Tensor:
-    """Outputs (time, batch, ...) of a `nir.NIRGraph` run by snntorch's own importer."""
-    from snntorch.import_nir import import_from_nir
-
-    with torch.no_grad(), contextlib.redirect_stdout(io.StringIO()):
-        net = import_from_nir(graph)
-        for layer in net.modules():
-            # NIR counts dimensions without the batch, and the importer keeps its numbers.
-            if isinstance(layer, torch.nn.Flatten):
-                layer.start_dim, layer.end_dim = _after_batch(layer.start_dim), _after_batch(layer.end_dim)
-        state, outputs = None, []
-        for step in range(steps):
-            out, state = net(x[step] if sequence else x, state)
-            outputs.append(out)
-    return torch.stack(outputs)
 
 
 def _after_batch(dim: Any) -> int:

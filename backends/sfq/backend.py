@@ -95,6 +95,10 @@ class SfqBackend:
         files[FILE] = description(netlist, names, library, timing, depth, costs)
         return Emission(files, costs, _notes(netlist, timing))
 
+    def importer_notes(self, files: Mapping[str, bytes], importer: str) -> list[str]:
+        """Nothing is known of any."""
+        return []
+
     def run(
         self,
         files: Mapping[str, bytes],

@@ -18,7 +18,11 @@ EPILOG = """Example:
 
 @click.command("verify", epilog=EPILOG)
 @click.argument("bundle", type=PATH)
-@click.option("--importer", help="Also run the artifact by this framework and compare (nir: snntorch).")
+@click.option(
+    "--importer",
+    help="Also run the artifact by this framework and compare. nir: snntorch, norse, sinabs, spikingjelly, rockpool, "
+    "or all; loihi: lava.",
+)
 @click.option("--seed", type=int, default=1, show_default=True, help="Seed of the fresh inputs.")
 @workers_option
 @scheduler_option

@@ -245,7 +245,9 @@ class SeveralThresholds(Net):
         return torch.stack(out)
 
 
-@pytest.mark.parametrize(("kind", "reason"), [(Scaled, "no Scale node"), (SeveralThresholds, "one threshold a layer")])
+@pytest.mark.parametrize(
+    ("kind", "reason"), [(Scaled, "snntorch imports no Scale"), (SeveralThresholds, "one threshold a layer")]
+)
 def test_what_snntorch_cannot_import_is_said_in_words(kind: type[nn.Module], reason: str):
     torch.manual_seed(3)
     net, x = kind().eval(), torch.rand(STATIC) * 2
@@ -261,5 +263,5 @@ def test_an_unknown_importer_is_refused():
     torch.manual_seed(3)
     net, x = Chained().eval(), torch.rand(STATIC) * 2
     bundle = qsc.compile(net, target="nir", example_input=x)
-    with pytest.raises(qsc.QscError, match="nothing here for the importer 'norse'"):
-        bundle.run(x, importer="norse")
+    with pytest.raises(qsc.QscError, match="nothing here for the importer 'brian'"):
+        bundle.run(x, importer="brian")
