@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from ...ir import Circuit, Op, Value
 from ...ir.ops.spiking import Neuron
+from .layers import LAYERS, class_path
 from .raising import Call, Raiser
 
 torch.library.define(
@@ -71,6 +72,17 @@ def is_step(function: Any, inclusive: bool) -> bool:
     probe = torch.tensor(PROBE)
     with torch.no_grad():
         return torch.equal(function(probe), ((probe >= 0) if inclusive else (probe > 0)).float())
+
+
+def overridden(layer: nn.Module) -> str | None:
+    """What a class that is derived from a known one computes in its own way, told as a problem; None for nothing."""
+    for cls in type(layer).__mro__:
+        if class_path(cls) in LAYERS:
+            return None
+        for name, value in vars(cls).items():
+            if name not in ("__init__", "extra_repr") and (callable(value) or isinstance(value, property)):
+                return f"{type(layer).__name__}, which has a {name} of its own,"
+    return None
 
 
 class Handler:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ...ir import Op, ops
-from .layers_neurons import Handler, filled, is_step, neuron, uniform
+from .layers_neurons import Handler, filled, is_step, neuron, overridden, uniform
 
 _RESETS = {reset_value: "value", reset_subtract: "subtract"}
 
@@ -96,6 +96,8 @@ class Norse(Handler):
     def problem(self, layer: Any) -> str | None:
         """Adjoint models, other resets, recorded states, and rates that are plain numbers."""
         name = type(layer).__name__
+        if problem := overridden(layer):
+            return problem
         if getattr(layer, "record_states", False):
             return f"{name} with record_states"
         wide = [n for n in self._kind.parameters if n.startswith("tau") and not _is_narrow(getattr(layer.p, n))]

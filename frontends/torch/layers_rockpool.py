@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ...ir import Op, ops
-from .layers_neurons import Handler, States, neuron
+from .layers_neurons import Handler, States, neuron, overridden
 
 _NAMES = ("isyn", "vmem")
 
@@ -73,6 +73,8 @@ class Layer(Handler):
 
     def problem(self, layer: Any) -> str | None:
         """Several spikes in a step, several synapses a neuron, noise."""
+        if problem := overridden(layer):
+            return problem
         if float(layer.max_spikes_per_dt) != 1:
             limit = float(layer.max_spikes_per_dt)
             return f"LIFTorch with max_spikes_per_dt={limit:g}, which may emit several spikes in a step (1 emits one),"

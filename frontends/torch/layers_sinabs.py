@@ -14,7 +14,7 @@ from sinabs.activation import (  # pyright: ignore[reportMissingImports]
 from torch import Tensor, nn
 
 from ...ir import Op, ops
-from .layers_neurons import Handler, States, neuron
+from .layers_neurons import Handler, States, neuron, overridden
 
 
 class StandIn(sl.LIF):
@@ -62,6 +62,8 @@ class Layer(Handler):
     def problem(self, layer: Any) -> str | None:
         """Several spikes in a step, resets that are no reset, recorded states."""
         name = type(layer).__name__
+        if problem := overridden(layer):
+            return problem
         if isinstance(layer, sl.LIFRecurrent):
             return f"{name} (sinabs 3.1 fails to copy one, so that it cannot be compared)"
         if layer.record_states:

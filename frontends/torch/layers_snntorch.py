@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ...ir import Op, ops
 from ...ir.ops.spiking import SteppedNeuron
-from .layers_neurons import Handler, States, is_step, neuron
+from .layers_neurons import Handler, States, is_step, neuron, overridden
 
 _RESET_METHODS = {"subtract": "_base_sub", "zero": "_base_zero", "none": "_base_int"}
 
@@ -180,6 +180,8 @@ class Snntorch(Handler):
     def problem(self, layer: Any) -> str | None:
         """Quantised states, inhibition, and what was changed after it was made."""
         name = type(layer).__name__
+        if problem := overridden(layer):
+            return problem
         if layer.state_quant:
             return f"{name} with state_quant"
         if layer.inhibition:

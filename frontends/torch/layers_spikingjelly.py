@@ -13,7 +13,7 @@ from spikingjelly.activation_based.base import MemoryModule
 from torch import Tensor, nn
 
 from ...ir import Op, ops
-from .layers_neurons import Handler, States, is_step, neuron, number
+from .layers_neurons import Handler, States, is_step, neuron, number, overridden
 
 
 @dataclass(frozen=True)
@@ -80,6 +80,8 @@ class Node(Handler):
     def problem(self, layer: Any) -> str | None:
         """Recorded potentials, reduced precision, and spike functions that are no step."""
         name = type(layer).__name__
+        if problem := overridden(layer):
+            return problem
         if layer.store_v_seq:
             return f"{name} with store_v_seq"
         if layer._neuron_precision is not None:

@@ -103,9 +103,17 @@ def test_alpha_is_ordinary_arithmetic_around_a_comparison(reset, hidden):
     assert ops_of(module, ops.Fire)
 
 
+class Late(snn.Leaky):
+    """Derived, with a comparison of its own."""
+
+    def fire(self, mem):
+        return super().fire(mem - 0.1)
+
+
 ROUNDS: Any = torch.round
 BETA: Any = 0.9
 REFUSED = {
+    "derived": (lambda: Late(0.9), "Late, which has a fire of its own,"),
     "state_quant": (lambda: snn.Leaky(0.9, state_quant=ROUNDS), "Leaky with state_quant"),
     "inhibition": (lambda: snn.Lapicque(beta=BETA, inhibition=True), "Lapicque with inhibition"),
     "spike_grad": (lambda: snn.RLeaky(0.9, linear_features=COUNT, spike_grad=torch.sigmoid), "RLeaky whose spike_grad"),

@@ -141,7 +141,27 @@ def test_the_users_nodes_are_not_touched():
     assert torch.equal(kept.v, potential)
 
 
+class Doubling(neuron.LIFNode):
+    """Derived, with a step of its own."""
+
+    def single_step_functional_forward(self, inputs, states, **kwargs):
+        return super().single_step_functional_forward((2 * inputs[0],), states, **kwargs)
+
+
+class Named(neuron.LIFNode):
+    """Derived, with another default."""
+
+    def __init__(self):
+        super().__init__(v_threshold=0.3)
+
+
+def test_a_derived_node_that_changes_nothing_is_taken():
+    torch.manual_seed(0)
+    assert ops_of(check(with_exact_sums(Loop(Named())), (3, STEPS, FEATURES)), ops.Lif) == [lif("charge")]
+
+
 REFUSED = {
+    "derived": (lambda: Doubling(), "Doubling, which has a single_step_functional_forward of its own,"),
     "store_v_seq": (lambda: neuron.IFNode(store_v_seq=True), "IFNode with store_v_seq"),
     "surrogate": (
         lambda: neuron.LIFNode(surrogate_function=surrogate.Sigmoid(spiking=False)),
