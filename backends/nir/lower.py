@@ -64,7 +64,10 @@ def _check_neurons(part: Neurons) -> None:
         )
     if part.reset == "subtract" and (gain == 0).any():
         raise RefusedError("its input has no effect, so that no spike can take the threshold off through it")
-    if part.synapse() is not None and part.reset == "value" and (decay == 1).any():
+    synapse = part.synapse()
+    if synapse is not None and (synapse[0] >= 1).any():
+        raise RefusedError("its synaptic current does not decay; NIR's does")
+    if synapse is not None and part.reset == "value" and (decay == 1).any():
         raise RefusedError("it has a synaptic current and no leak; NIR's CubaLIF leaks")
     flat = decay == 1
     if isinstance(part.op, Synaptic) and part.op.delayed and part.reset == "value":

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ...bridges.networks import Neurons
-from ...ir.ops.neurons import EulerNeuron
+from ...ir.ops.neurons import Cuba, EulerNeuron
 from ...ir.ops.spiking import SteppedNeuron
 
 Fields = tuple[str, dict[str, Any]]
@@ -63,12 +63,17 @@ def membrane(part: Neurons, dt: float) -> Fields:
 def _synapse(part: Neurons, dt: float) -> dict[str, Any] | None:
     """tau_syn and w_in, None where there is no synapse."""
     op = part.op
-    if isinstance(op, EulerNeuron) and op.synapse:
+    if isinstance(op, Cuba) and op.current == "leak":
         return {name: part.full(name) for name in ("tau_syn", "w_in")}
-    if part.synapse() is None:
+    numbers = part.synapse()
+    if numbers is None:
         return None
-    tau = time_constant(part.full("alpha"), dt)
-    return {"tau_syn": tau, "w_in": tau / dt}
+    decay, gain = numbers
+    if isinstance(op, SteppedNeuron):
+        tau = time_constant(part.full("alpha"), dt)
+        return {"tau_syn": tau, "w_in": tau / dt}
+    tau = dt / (1 - decay)
+    return {"tau_syn": tau, "w_in": gain * tau / dt}
 
 
 def fire_above(part: Neurons) -> np.ndarray:
