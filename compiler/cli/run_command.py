@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 import numpy as np
 
+from ..spikes import nir_data
 from ..spikes.encoders import describe_encoders, parse_encoder
 from ..spikes.events import SAME_BIN
 from .common import (
@@ -41,10 +42,13 @@ A run that was interrupted goes on from its journal when the same command is giv
     "inputs",
     type=PATH,
     required=True,
-    help="Inputs: .npy, or .npz for several, batch first; or events: .csv, .npz, or .npy records.",
+    help="Inputs: .npy, or .npz for several, batch first; or events: .csv, .npz, .npy records, .h5 of NIR.",
 )
 @click.option(
-    "--output", "-o", type=PATH, help="Where to write the outputs: .npy, .npz for several, or .csv for events."
+    "--output",
+    "-o",
+    type=PATH,
+    help="Where to write the outputs: .npy, .npz for several, or .csv and .h5 (NIR) for events.",
 )
 @click.option(
     "--encode",
@@ -112,7 +116,7 @@ def command(
         )
     names = [v.name for v in compiled.program.graph.outputs]
     errors = {name: e for name, e in zip(names, compiled.standard_errors, strict=True) if e is not None}
-    if output is not None and (events or output.suffix == ".csv"):
+    if output is not None and (events or output.suffix in (".csv", *nir_data.SUFFIXES)):
         write_spikes(output, outputs, compiled.program, how)
     elif output is not None:
         _write(output, dict(zip(names, outputs, strict=True)), errors)

@@ -18,6 +18,7 @@ import numpy as np
 from ...ir import InputError
 from ..storage import write_file
 from .events import Events, listed
+from .nir_data import SUFFIXES, nir_data_bytes
 
 COLUMNS = ("row", "step", "t", "neuron", "value")
 RECORD = ("x", "y", "p", "t")
@@ -198,4 +199,4 @@ def _record_bytes(path: Path, spikes: np.ndarray, dt: float | None) -> bytes:
     return buffer.getvalue()
 
 
-_WRITERS = {".csv": _csv_bytes, ".npz": _npz_bytes, ".npy": _record_bytes}
+_WRITERS = {".csv": _csv_bytes, ".npz": _npz_bytes, ".npy": _record_bytes} | dict.fromkeys(SUFFIXES, nir_data_bytes)

@@ -12,6 +12,7 @@ from ...ir import InputError, Module, Value
 from ...ir.ops.neurons import EulerNeuron
 from ...ir.types import DYNAMIC, Type
 from ..inputs import choose_arrays, open_arrays
+from . import nir_data
 from .encoders import Encoder, Frame
 from .event_files import from_arrays, from_records, is_event_list, read_csv, write_events
 from .events import Events, Grid, binned, merged_polarities
@@ -50,6 +51,8 @@ def _events(path: Path, declared: Sequence[Value]) -> Events | None:
     """The events of the file, None where it holds arrays."""
     if path.suffix == ".csv":
         return read_csv(path)
+    if path.suffix in nir_data.SUFFIXES:
+        return nir_data.read_nir_data(path)
     arrays = open_arrays(path)
     if isinstance(arrays, np.ndarray):
         return from_records(path, arrays) if arrays.dtype.names else None
