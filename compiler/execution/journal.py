@@ -127,8 +127,8 @@ def _packed(answer: Answer) -> bytes:
 def _unpacked(content: bytes) -> Answer:
     arrays = unpack_arrays(content)
     counts = json.loads(arrays.pop("counts").tobytes())
-    lists = {part: [arrays[f"{part}.{k}"] for k in range(_count(arrays, part))] for part in _PARTS}
-    return Answer(counts=counts, **lists)
+    results, errors, covariances = ([arrays[f"{part}.{k}"] for k in range(_count(arrays, part))] for part in _PARTS)
+    return Answer(results, counts, errors, covariances)
 
 
 def _count(arrays: dict[str, np.ndarray], part: str) -> int:
