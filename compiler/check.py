@@ -10,8 +10,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..backends.feasibility import CHIPS, reasons_against
 from ..backends.legality import RULES, violations
-from ..ir import Diagnostic, InputError, Location
+from ..backends.outlines import outline_of
+from ..bridges.networks import make_network
+from ..ir import Diagnostic, InputError, Location, TargetError
 from ..ir.diagnostics import did_you_mean
 from ..ir.ops import Launch
 from ..ir.target import Target
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 FINDINGS: dict[str, str] = RULES | {
     "operation": "the device does not run the operation",
     "limit": "a limit of the device is exceeded",
+    "feasibility": "a published rule of the chip is broken",
     "budget": "a cost is outside its budget",
 }
 """What a check may find -> what it means."""
@@ -110,19 +114,26 @@ class Limit:
 def check_bundle(bundle: Bundle, name: str, target: str | None = None, budget: Path | None = None) -> Outcome:
     """Check every artifact against its own target, or against `target`, and the bundle's costs against a budget.
 
+    A chip of `feasibility.CHIPS`, which qsc compiles for no bundle, is answered by its published rules.
+
     name: what reports call the bundle. Legality is that of the artifacts as they are; nothing is compiled again.
     Raises InputError T0001 for an unknown target, O0002 where the bundle has nothing for that kind of target, B0005
     for a wrong budget.
     """
     limits = read_budget(budget, bundle.costs) if budget is not None else []
-    targets = _targets(bundle, target)
-    cases = [
-        _launch_case(bundle, launch, targets[launch.device]) for launch in bundle.launches() if launch.device in targets
-    ]
-    illegal = not all(case.passed for case in cases)
+    if target in CHIPS:
+        cases, names, help = [_feasibility(bundle, launch, target) for launch in bundle.launches()], (target,), ""
+    else:
+        targets = _targets(bundle, target)
+        cases = [
+            _launch_case(bundle, launch, targets[launch.device])
+            for launch in bundle.launches()
+            if launch.device in targets
+        ]
+        names = tuple(dict.fromkeys(t.name for t in targets.values()))
+        illegal = not all(case.passed for case in cases)
+        help = f"compile the model again with --target {target or names[0]}" if illegal else ""
     cases += [_budget_case(limit, bundle.costs[limit.key]) for limit in limits]
-    names = tuple(dict.fromkeys(t.name for t in targets.values()))
-    help = f"compile the model again with --target {target or names[0]}" if illegal else ""
     return Outcome(name, names, tuple(cases), help)
 
 
@@ -155,6 +166,18 @@ def _own_target(name: str) -> Target:
 
 
 # Legality
+
+
+def _feasibility(bundle: Bundle, launch: Launch, chip: str) -> Case:
+    """Whether a chip that there is no backend for could hold a launch, by its published rules."""
+    subject = f"{launch.artifact} on {chip}"
+    try:
+        outline = outline_of(make_network(launch.body, bundle.program))
+        findings = tuple(Finding("feasibility", str(reason)) for reason in reasons_against(outline, chip))
+        detail = f"{len(outline.layers)} layers, by published rules"
+    except TargetError as fault:
+        findings, detail = tuple(Finding("feasibility", d.message) for d in fault.diagnostics), "no network of neurons"
+    return Case("feasibility", subject, detail, findings)
 
 
 def _launch_case(bundle: Bundle, launch: Launch, target: Target) -> Case:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ...bridges.networks import Network, Neurons, Part, make_network, read_node
-from ...ir import Module, Node, TargetError
+from ...ir import Graph, Module, Node, TargetError
 from ...ir.diagnostics import Diagnostic
 from ...ir.ops import Clamp, Launch, Scan
 from ...ir.ops.fixed import LoihiLif
@@ -48,7 +48,8 @@ class LoihiBackend:
 
     def unsupported(self, node: Node, module: Module, target: Target) -> str | None:
         """Why the chip cannot hold the node, in whole numbers or before they are chosen; None where it can."""
-        network, reasons = read_node(node, module)
+        whole = any(isinstance(n.op, LoihiLif) for n in Graph((), (node,), ()).walk())
+        network, reasons = read_node(node, module, wide=whole)
         inside = f"{node.op.mnemonic} inside the loop: " if isinstance(node.op, Scan | Launch) else ""
         for part in network.parts.values():
             reason = reason_against(part)
@@ -162,7 +163,8 @@ def _in_lava(
 
 def chip(table: Mapping[str, Any]) -> Target:
     """The target of a table such as `ir/target/loihi2.toml` holds."""
-    limits = {key: float(value) for key, value in table["core"].items()} | {"cores": float(table["chip"]["cores"])}
+    chips = table.get("system", {}).get("chips")
+    limits = {} if chips is None else {"cores": float(table["chip"]["cores"] * chips), "chips": float(chips)}
     return Target(
         name=table["name"],
         kind="neuromorphic",

@@ -85,13 +85,13 @@ def make_network(body: Graph, module: Module, outputs: int = 1, wide: bool = Fal
     return reading.network
 
 
-def read_node(node: Node, module: Module, outputs: int = 1) -> tuple[Network, list[str]]:
+def read_node(node: Node, module: Module, outputs: int = 1, wide: bool = False) -> tuple[Network, list[str]]:
     """(network, reasons against it) of a node of the module's graph; a launch is read as a whole.
 
     The arrays of layers are zeros of the right shape, those of neurons are there. outputs: how many values a launch may
-    give at most.
+    give at most. wide: whether float64 is taken.
     """
-    reading = Reading(module, arrays=False, outputs=outputs)
+    reading = Reading(module, arrays=False, outputs=outputs, wide=wide)
     if isinstance(node.op, Launch):
         reading.whole(node.op.body)
     else:

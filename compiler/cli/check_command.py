@@ -13,6 +13,7 @@ EPILOG = """Example:
 \b
   qsc check build/qcnn --target fake_torino
   qsc check build/qcnn --budget budget.toml --format junit > report.xml
+  qsc check build/snn --target speck
 
 \b
 A budget file has a line for every cost that is limited, by its greatest value or by a range:
@@ -41,7 +42,8 @@ def command(bundle: Path, target: str | None, budget: Path | None, form: str, qu
     """Check BUNDLE for CI: is every artifact legal on the target as it stands, and are the costs within a budget.
 
     Circuits: native gates, couplings and their directions, angle ranges, control flow, reset, measurement in the
-    middle, numbers of qubits and bits. Other artifacts: ops and limits of the target.
+    middle, numbers of qubits and bits. Other artifacts: ops and limits of the target. --target xylo, speck or
+    spinnaker2 tells whether a network of neurons could run there, by the chip's published rules.
     """
     from ..bundle import load
     from ..check import check_bundle
