@@ -131,3 +131,27 @@ class Backend(Protocol):
     ) -> list[np.ndarray]:
         """Execute one launch from its artifacts alone: inputs and outputs in the order of the launch's body."""
         ...
+
+
+class Plain:
+    """What backends share that hold no circuits, have no checks of their own and no SDK that passes could ask."""
+
+    def self_checks(self, files: Mapping[str, bytes], launch: Launch, module: Module) -> list[SelfCheck]:
+        """None: the values say everything."""
+        return []
+
+    def emitted(self, files: Mapping[str, bytes]) -> list[EmittedCircuit]:
+        """None: no artifact is a circuit."""
+        return []
+
+    def rules(self, target: Target) -> DeviceRules | None:
+        """None: no circuit runs here."""
+        return None
+
+    def services(self, target: Target) -> Services | None:
+        """None: no SDK optimises these."""
+        return None
+
+    def importer_notes(self, files: Mapping[str, bytes], importer: str) -> list[str]:
+        """None: nothing is known of any."""
+        return []

@@ -12,13 +12,12 @@ from ...ir import Module, Node, TargetError
 from ...ir.diagnostics import InputError
 from ...ir.ops import Launch
 from ...ir.target import Target
-from ..base import Emission, Inputs, RunOptions, SelfCheck
-from ..legality import EmittedCircuit
+from ..base import Emission, Inputs, Plain, RunOptions
 
 TARGET = Target("host", "host", "host", "no device: the whole model runs in the interpreter, exactly")
 
 
-class HostBackend:
+class HostBackend(Plain):
     """Takes nothing as a launch, so that everything stays in the host program."""
 
     name: ClassVar[str] = "host"
@@ -32,18 +31,6 @@ class HostBackend:
         """Always a reason: the host program runs every op itself."""
         return "the host runs it"
 
-    def emitted(self, files: Mapping[str, bytes]) -> list[EmittedCircuit]:
-        """None: no artifact of this backend is a circuit."""
-        return []
-
-    def rules(self, target: Target) -> None:
-        """None: no circuit runs here."""
-        return
-
-    def services(self, target: Target) -> None:
-        """None: no SDK optimises these."""
-        return
-
     def emit(
         self,
         launch: Launch,
@@ -55,10 +42,6 @@ class HostBackend:
     ) -> Emission:
         """The host has no artifacts: TargetError."""
         raise TargetError.of("T0003", "the host takes no launches")
-
-    def importer_notes(self, files: Mapping[str, bytes], importer: str) -> list[str]:
-        """Nothing is known of any."""
-        return []
 
     def run(
         self,
@@ -74,7 +57,3 @@ class HostBackend:
     def target_from(self, table: Mapping[str, Any], path: Path) -> Target:
         """A host target has nothing to describe: InputError."""
         raise InputError.of("T0005", f"{path}: the host needs no target file", help="use --target host")
-
-    def self_checks(self, files: Mapping[str, bytes], launch: Launch, module: Module) -> list[SelfCheck]:
-        """None: nothing runs as a launch."""
-        return []

@@ -16,8 +16,7 @@ from ...ir.ops import Clamp, Launch, Scan
 from ...ir.ops.fixed import LoihiLif
 from ...ir.target import Target
 from ..activity import Activity
-from ..base import Costs, Emission, Inputs, RunOptions, SelfCheck
-from ..legality import EmittedCircuit
+from ..base import Costs, Emission, Inputs, Plain, RunOptions
 from .activity import activity_of
 from .lower import ALWAYS, make_program
 from .mapping.limits import limits_of
@@ -35,7 +34,7 @@ SAMPLES = 16
 """Rows of the calibration data that spikes are counted on for the mapping."""
 
 
-class LoihiBackend:
+class LoihiBackend(Plain):
     """Programs of Loihi 2. A launch holds one time loop and the layers before it."""
 
     name: ClassVar[str] = "loihi"
@@ -64,22 +63,6 @@ class LoihiBackend:
         """A chip of one's own, described as `ir/target/loihi2.toml` describes Loihi 2."""
         limits_of(table, path)
         return chip(table)
-
-    def self_checks(self, files: Mapping[str, bytes], launch: Launch, module: Module) -> list[SelfCheck]:
-        """None: the values say everything about a program."""
-        return []
-
-    def emitted(self, files: Mapping[str, bytes]) -> list[EmittedCircuit]:
-        """None: no artifact of this backend is a circuit."""
-        return []
-
-    def rules(self, target: Target) -> None:
-        """None: no circuit runs here."""
-        return
-
-    def services(self, target: Target) -> None:
-        """None: no SDK optimises these."""
-        return
 
     def emit(
         self,
@@ -114,10 +97,6 @@ class LoihiBackend:
         files = dump(program) | {META_FILE: (json.dumps(meta, indent=1, sort_keys=True) + "\n").encode()} | made.files
         costs = _costs(program, network) | made.costs
         return Emission(files, costs, (*_notes(program, network), *made.notes))
-
-    def importer_notes(self, files: Mapping[str, bytes], importer: str) -> list[str]:
-        """None: Lava means what the program means."""
-        return []
 
     def run(
         self,

@@ -16,8 +16,7 @@ from ...ir import InputError, Module, Node
 from ...ir.ops import Launch
 from ...ir.target import Target
 from ..activity import Activity
-from ..base import Costs, Emission, Inputs, RunOptions, SelfCheck
-from ..legality import EmittedCircuit
+from ..base import Costs, Emission, Inputs, Plain, RunOptions
 from .importers import IMPORTERS, causes, run_importer
 from .lower import make_plan, reason_against
 from .plan import DT, OUTPUT, Plan
@@ -29,7 +28,7 @@ NEWEST = "1.0.8"
 """The version of NIR files that is written where no reader needs an older one."""
 
 
-class NirBackend:
+class NirBackend(Plain):
     """NIR files for any tool that reads them. A launch holds one time loop and the layers before it."""
 
     name: ClassVar[str] = "nir"
@@ -47,22 +46,6 @@ class NirBackend:
     def target_from(self, table: Mapping[str, Any], path: Path) -> Target:
         """NIR is a file format, not a chip: InputError."""
         raise InputError.of("T0005", f"{path}: nir describes no chip", help="use --target nir")
-
-    def self_checks(self, files: Mapping[str, bytes], launch: Launch, module: Module) -> list[SelfCheck]:
-        """None: the values say everything about a graph."""
-        return []
-
-    def emitted(self, files: Mapping[str, bytes]) -> list[EmittedCircuit]:
-        """None: no artifact of this backend is a circuit."""
-        return []
-
-    def rules(self, target: Target) -> None:
-        """None: no circuit runs here."""
-        return
-
-    def services(self, target: Target) -> None:
-        """None: no SDK optimises these."""
-        return
 
     def emit(
         self,

@@ -14,8 +14,7 @@ from ...ir.diagnostics import Diagnostic
 from ...ir.ops import Launch, Logic
 from ...ir.stages import clock_nets, net_stages, stage_faults
 from ...ir.target import Target
-from ..base import Costs, Emission, Inputs, RunOptions, SelfCheck
-from ..legality import EmittedCircuit
+from ..base import Costs, Emission, Inputs, Plain, RunOptions, SelfCheck
 from .artifact import CELLS_FILE, FILE, TESTBENCH_FILE, Artifact, description
 from .cell_models import cell_library
 from .library import FEMTO, Library, target_of
@@ -31,7 +30,7 @@ TABLE_INPUTS = 6
 SPLIT, DFF = CELL_CODES["SPLIT"], CELL_CODES["DFF"]
 
 
-class SfqBackend:
+class SfqBackend(Plain):
     """Clocked pulse logic. A launch holds one `logic` node whose netlist is mapped, balanced and split."""
 
     name: ClassVar[str] = "sfq"
@@ -50,18 +49,6 @@ class SfqBackend:
         if not isinstance(node.op, Logic):
             return f"{node.op.mnemonic} is not Boolean logic"
         return _netlist_fault(module.netlists[node.op.netlist], Library.of(target))
-
-    def emitted(self, files: Mapping[str, bytes]) -> list[EmittedCircuit]:
-        """None: no artifact of this backend is a circuit."""
-        return []
-
-    def rules(self, target: Target) -> None:
-        """None: no circuit runs here."""
-        return
-
-    def services(self, target: Target) -> None:
-        """None: no SDK optimises these."""
-        return
 
     def emit(
         self,
@@ -94,10 +81,6 @@ class SfqBackend:
         files = {name: text.encode() for name, text in texts.items()}
         files[FILE] = description(netlist, names, library, timing, depth, costs)
         return Emission(files, costs, _notes(netlist, timing))
-
-    def importer_notes(self, files: Mapping[str, bytes], importer: str) -> list[str]:
-        """Nothing is known of any."""
-        return []
 
     def run(
         self,
