@@ -93,7 +93,7 @@ class Environment:
         """The operands in the float type of an arithmetic result: float64 if one is, else float32."""
         wide = self.double or any(t.dtype == torch.float64 for t in tensors)
         wanted = torch.float64 if wide else torch.float32
-        return tuple(t.to(wanted) for t in tensors)
+        return tuple(t if t.dtype == wanted else t.to(wanted) for t in tensors)
 
     def shape(self, declared: Sequence[int]) -> tuple[int, ...]:
         """A declared shape with the batch size in the place of `?`."""
