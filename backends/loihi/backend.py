@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,6 +17,7 @@ from ...ir.ops.fixed import LoihiLif
 from ...ir.target import Target
 from ..activity import Activity
 from ..base import Costs, Emission, Inputs, Plain, RunOptions
+from . import lava_script
 from .activity import activity_of
 from .lower import ALWAYS, make_program
 from .mapping.limits import limits_of
@@ -74,7 +75,7 @@ class LoihiBackend(Plain):
         inputs: Inputs | None = None,
     ) -> Emission:
         """The program file, `meta.json` with steps, inputs and the level of every population, `mapping.json` with the
-        core of every neuron, and `chip.svg`.
+        core of every neuron, `chip.svg`, and a script for Lava.
 
         TargetError T0003 where the launch is not in whole numbers, where its time does not work out on the chip, or
         where it does not fit.
@@ -95,8 +96,9 @@ class LoihiBackend(Plain):
         }
         made = placed(program, limits, _calibrated(program, meta, inputs), seed)
         files = dump(program) | {META_FILE: (json.dumps(meta, indent=1, sort_keys=True) + "\n").encode()} | made.files
+        also, left_out = _other_forms(program, network.steps)
         costs = _costs(program, network) | made.costs
-        return Emission(files, costs, (*_notes(program, network), *made.notes))
+        return Emission(files | also, costs, (*_notes(program, network), *left_out, *made.notes))
 
     def run(
         self,
@@ -153,6 +155,24 @@ def chip(table: Mapping[str, Any]) -> Target:
         native_ops=NATIVE_OPS,
         data=table,
     )
+
+
+FORMS: dict[str, Callable[[Program, int], dict[str, bytes]]] = {
+    "Lava script": lambda program, steps: lava_script.dump(program, steps + program.latency),
+}
+"""What else a program is written as, where that holds it."""
+
+
+def _other_forms(program: Program, steps: int) -> tuple[dict[str, bytes], list[str]]:
+    """(files, a note for every form that cannot hold the program)."""
+    files: dict[str, bytes] = {}
+    notes: list[str] = []
+    for name, dumped in FORMS.items():
+        try:
+            files |= dumped(program, steps)
+        except TargetError as fault:
+            notes.append(f"no {name}: " + "; ".join(d.message for d in fault.diagnostics))
+    return files, notes
 
 
 def in_time(

@@ -289,3 +289,13 @@ def test_a_net_that_does_not_fit_says_what_is_over_and_what_would_help(tmp_path:
     assert "the net takes 5 cores, 1 chips of small have 2, 3 too many" in text
     assert "one: on 3 cores, 20 neurons" in text
     assert "help: split it" in text
+
+
+def test_a_script_for_lava_lies_beside_the_program():
+    rng = np.random.default_rng(5)
+    network = recurrent(rng)
+    bundle = qsc.compile(module_of(network), target="loihi2", calibration=[stimulus(network, rng, spikes=False)])
+    files = bundle.artifact("loihi2")
+    assert b"LIF(" in files["lava_program.py"]
+    compile(files["lava_program.py"], "lava_program.py", "exec")
+    assert files["lava_arrays.npz"].startswith(b"PK")
