@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .raising import Call, Raiser
 
 LAYERS: dict[str, str] = {
+    "DCLS.construct.modules.Dcls1d": ".layers_dcls:DCLS_1D",
     "norse.torch.module.iaf.IAF": ".layers_norse:IAF",
     "norse.torch.module.iaf.IAFCell": ".layers_norse:IAF_CELL",
     "norse.torch.module.leaky_integrator.LI": ".layers_norse:LI",

@@ -69,9 +69,12 @@ def _reshape(r: Raiser, call: Call) -> Value:
 
 
 def permute(r: Raiser, value: Value, dims: tuple[int, ...]) -> Value:
-    """Dimensions in another order; the order that they have is the value itself."""
+    """Dimensions in another order; orders of orders become one, and the order that they have is the value itself."""
     rank = len(dims)
     dims = tuple(d % rank for d in dims)
+    before = r.producer(value)
+    if before is not None and isinstance(before.op, ops.Permute):
+        return permute(r, before.operands[0], tuple(before.op.dims[d] for d in dims))
     return value if dims == tuple(range(rank)) else r.one(ops.Permute(dims), value)
 
 

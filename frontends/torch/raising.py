@@ -107,7 +107,8 @@ class Raiser:
         self._producers: dict[str, Node] = {}
         self._place = Location()
         self._call: Call | None = None
-        self._copies: dict[int, np.ndarray] = {}
+        self._copies: dict[int, tuple[torch.Tensor, np.ndarray]] = {}
+        """By the tensor's identity, which is its own as long as it is kept."""
         self._constants: dict[tuple[str, tuple[int, ...], str], str] = {}
         """Element type, shape and digest of a constant -> the weight that holds it."""
         self._circuits = _named_circuits(found.values())
@@ -376,12 +377,12 @@ class Raiser:
         if tensor.dtype not in DTYPE_OF:
             raise Unsupported(f"the model holds {name} of element type {str(tensor.dtype).removeprefix('torch.')}")
         if name not in self.weights:
-            array = self._copies.get(id(tensor))
-            if array is None:
+            known = self._copies.get(id(tensor))
+            if known is None:
                 plain = tensor.detach().to("cpu")
                 plain = plain.float() if plain.dtype in (torch.float16, torch.bfloat16) else plain
-                array = self._copies[id(tensor)] = np.array(plain.numpy(), order="C")
-            self.weights[name], self.tensors[name] = array, tensor.detach()
+                known = self._copies[id(tensor)] = tensor, np.array(plain.numpy(), order="C")
+            self.weights[name], self.tensors[name] = known[1], tensor.detach()
         array = self.weights[name]
         return Value("@" + name, Type(dtype_name(array.dtype), array.shape))
 
@@ -473,7 +474,8 @@ class Raiser:
         return self.one(ops.Reshape(shape), value)
 
     def slice(self, value: Value, dim: int, start: int, stop: int, step: int = 1, squeeze: bool = False) -> Value:
-        """Part of a dimension; the whole dimension is the value itself, part of one joined value is part of that."""
+        """Part of a dimension; the whole dimension is the value itself, part of one joined value is part of that, and
+        one index of permuted dimensions is one of the value before, where the others keep their order."""
         shape = value.type.shape
         if (start, stop, step) == (0, shape[dim], 1) and not squeeze:
             return value
@@ -488,6 +490,14 @@ class Raiser:
                 if first <= start < stop <= last:
                     return self.slice(part, dim, start - first, stop - first, step, squeeze)
                 first = last
+        if node is not None and isinstance(node.op, ops.Cast) and squeeze:
+            before = self.producer(node.operands[0])
+            if before is not None and isinstance(before.op, ops.Permute):
+                return self.one(node.op, self.slice(node.operands[0], dim, start, stop, step, squeeze))
+        if node is not None and isinstance(node.op, ops.Permute) and squeeze:
+            at = node.op.dims[dim]
+            if (rest := [d for d in node.op.dims if d != at]) == sorted(rest):
+                return self.slice(node.operands[0], at, start, stop, step, squeeze)
         whole = squeeze and shape[dim] == 1
         return (
             self.reshape(value, shape[:dim] + shape[dim + 1 :])
