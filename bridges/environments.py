@@ -35,8 +35,9 @@ class Specification:
     """What an environment is made of.
 
     python: versions such as 3.10, the preferred one first. requirements: what is asked for; pins: versions of all that
-    they bring. torch: whether torch is installed first, so that nothing else chooses a build of it. licence: a remark
-    for the user, where there is something to know. named_only: whether it is used only where the user names it.
+    they bring. bare: what is installed without what it asks for, because that is not used. torch: whether torch is
+    installed first, so that nothing else chooses a build of it. licence: a remark for the user, where there is
+    something to know. named_only: whether it is used only where the user names it.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Specification:
     python: tuple[str, ...]
     requirements: tuple[str, ...]
     pins: tuple[str, ...] = ()
+    bare: tuple[str, ...] = ()
     torch: bool = False
     licence: str = ""
     named_only: bool = False
@@ -51,7 +53,8 @@ class Specification:
     @property
     def digest(self) -> str:
         """What an environment must have been made from to be taken for this one."""
-        return hashlib.sha256(json.dumps([self.python, self.requirements, self.pins]).encode()).hexdigest()
+        made_from = [self.python, self.requirements, self.pins, *([self.bare] if self.bare else [])]
+        return hashlib.sha256(json.dumps(made_from).encode()).hexdigest()
 
 
 def read_table(path: Path = TABLE) -> dict[str, Specification]:
@@ -61,7 +64,7 @@ def read_table(path: Path = TABLE) -> dict[str, Specification]:
 
 
 def _specification(name: str, row: dict[str, Any]) -> Specification:
-    lists = {key: tuple(row.get(key, ())) for key in ("python", "requirements", "pins")}
+    lists = {key: tuple(row.get(key, ())) for key in ("python", "requirements", "pins", "bare")}
     return Specification(name=name, **{**row, **lists})
 
 
@@ -167,6 +170,9 @@ def _install(spec: Specification, base: Path, place: Path, note: Callable[[str],
     for packages in rounds:
         note("installing " + ", ".join(packages))
         _step([*pip, "--constraint", str(pins), *packages], spec.name)
+    if spec.bare:
+        note("installing " + ", ".join(spec.bare))
+        _step([*pip, "--no-deps", *spec.bare], spec.name)
 
 
 def _step(command: list[str], name: str) -> None:

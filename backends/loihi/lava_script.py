@@ -95,7 +95,6 @@ def _program(program: Program, steps: int, arrays: Arrays) -> Iterator[str]:
         yield from _connection(c, ends, arrays)
     yield "    return made"
     yield ""
-    yield ""
 
 
 def _text(name: str) -> str:

@@ -189,7 +189,7 @@ def test_the_table():
     assert [s.name for s in table.values() if s.named_only] == ["rockpool"]
     assert "AGPL" in table["rockpool"].licence
     for spec in table.values():
-        pinned = [Requirement(line) for line in (*spec.requirements, *spec.pins)]
+        pinned = [Requirement(line) for line in (*spec.requirements, *spec.bare, *spec.pins)]
         assert all(re.fullmatch(r"==[\w.+]+", str(r.specifier)) for r in pinned), spec.name
         assert len({r.name.lower() for r in pinned}) == len(pinned), spec.name
         assert spec.torch == any(r.name == "torch" for r in pinned)
