@@ -26,6 +26,7 @@ def test_generated_docs_are_up_to_date():
         ("cutting.md", {"sh"}),
         ("execution.md", {"sh", "python"}),
         ("spiking.md", {"sh"}),
+        ("loihi.md", {"python"}),
     ],
 )
 def test_the_commands_of_a_guide_run_one_after_the_other(page: str, languages: set[str], tmp_path: Path):
