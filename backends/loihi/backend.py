@@ -17,7 +17,7 @@ from ...ir.ops.fixed import LoihiLif
 from ...ir.target import Target
 from ..activity import Activity
 from ..base import Costs, Emission, Inputs, Plain, RunOptions
-from . import lava_script
+from . import lava_script, netx
 from .activity import activity_of
 from .lower import ALWAYS, make_program
 from .mapping.limits import limits_of
@@ -159,6 +159,7 @@ def chip(table: Mapping[str, Any]) -> Target:
 
 FORMS: dict[str, Callable[[Program, int], dict[str, bytes]]] = {
     "Lava script": lambda program, steps: lava_script.dump(program, steps + program.latency),
+    "netx file": lambda program, steps: netx.dump(program),
 }
 """What else a program is written as, where that holds it."""
 

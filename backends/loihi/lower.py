@@ -58,15 +58,18 @@ def make_program(network: Network, message_bits: dict[str, int]) -> tuple[Progra
     sources = [Source(i.name, i.shape, message_bits[i.name]) for i in network.inputs]
     connections = [c for s in found for c in _connection(s, levels, network)]
     biases = [_always(s, levels) for s in found if "bias" in s.layer.fields]
+    populations: list[Population] = []
+    for name, part in network.parts.items():
+        if isinstance(part, Neurons):
+            made, axon = _population(name, part, levels[name])
+            populations.append(made)
+            biases += [] if axon is None else [axon]
     if biases:
         channels = max(c.weight.shape[1] for c in biases)
         sources.append(Source(ALWAYS, (channels,)))
         connections += [_widened(c, channels) for c in biases]
-    populations = tuple(
-        _population(name, part, levels[name]) for name, part in network.parts.items() if isinstance(part, Neurons)
-    )
     latency = max(levels[name] for name in network.outputs)
-    return Program(tuple(sources), populations, tuple(connections), tuple(network.outputs), latency), levels
+    return Program(tuple(sources), tuple(populations), tuple(connections), tuple(network.outputs), latency), levels
 
 
 def _into(network: Network, name: str) -> list[Synapse]:
@@ -173,20 +176,24 @@ def _window(layer: Layer) -> Window:
 
 
 def _always(s: Synapse, levels: dict[str, int]) -> Connection:
-    """What a synaptic current gets in every step, by as many synapses a neuron as it takes, exactly."""
+    """What a synaptic current gets in every step."""
     bias = s.layer.array("bias").astype(np.int64)
     if s.layer.kind == "conv":
         bias = np.broadcast_to(bias.reshape(-1, 1), (len(bias), int(np.prod(s.layer.shape[1:])))).ravel()
     # A shift to the right would round the sum and the bias apart; the bias is a multiple of what it drops.
     whole, shift = (bias >> -s.shift, 0) if s.shift < 0 else (bias << max(s.shift - 8, 0), min(s.shift, 8))
+    return _axon(f"{s.name}_bias", s.target, whole, shift, levels[s.target])
+
+
+def _axon(name: str, target: str, whole: np.ndarray, shift: int, level: int) -> Connection:
+    """Whole numbers that a population gets in every step, by as many synapses a neuron as it takes, exactly."""
     channels = max(1, int(-(-np.abs(whole).max() // 127)))
     weight = np.stack(
         [np.clip(whole - np.sign(whole) * 127 * k, -127, 127) * (np.abs(whole) > 127 * k) for k in range(channels)],
         axis=1,
     )
-    delay = levels[s.target] - 1
-    delays = np.full(weight.shape, delay) if delay else None
-    return Connection(f"{s.name}_bias", ALWAYS, s.target, weight << 1, 8, shift - 1, "mixed", delays)
+    delays = np.full(weight.shape, level - 1) if level > 1 else None
+    return Connection(name, ALWAYS, target, weight << 1, 8, shift - 1, "mixed", delays)
 
 
 def _widened(c: Connection, channels: int) -> Connection:
@@ -195,17 +202,28 @@ def _widened(c: Connection, channels: int) -> Connection:
     return Connection(c.name, c.source, c.target, np.pad(c.weight, missing), c.weight_bits, c.exponent, c.sign, delays)
 
 
-def _population(name: str, part: Neurons, level: int) -> Population:
+def _population(name: str, part: Neurons, level: int) -> tuple[Population, Connection | None]:
+    """(the population, the connection that brings its bias where its register would do so too early)."""
     assert isinstance(part.op, LoihiLif)
-    du, dv, bias, threshold = (
-        np.asarray(part.parameters[n]).astype(np.int64) for n in ("du", "dv", "bias", "threshold")
-    )
+    given = (np.asarray(part.parameters[n]).astype(np.int64) for n in ("du", "dv", "bias", "threshold"))
+    du, dv, bias, threshold = given
+    initial: Any = 0
+    axon = None
+    try:
+        spread = np.broadcast_to(bias, part.shape), np.broadcast_to(dv, part.shape)
+        initial = held_back(*spread, threshold, level, name, part)
+    except TargetError:
+        # A current without memory is the same as a bias, in units of 64 and as late as its synapses.
+        if (du != 4095).any() or (bias % 64).any():
+            raise
+        axon = _axon(f"{name}_bias", name, np.broadcast_to(bias // 64, part.shape).ravel(), 0, level)
+        bias = np.zeros_like(bias)
     exponent = next((k for k in range(7, -1, -1) if not np.any(bias & ((1 << k) - 1))), 0)
-    held = [x.item() if x.ndim == 0 else x for x in (du, dv, threshold, bias >> exponent)]
-    initial: Any = held_back(
-        np.broadcast_to(bias, part.shape), np.broadcast_to(dv, part.shape), threshold, level, name, part
+    du_held, dv_held, level_held, bias_held = (
+        x.item() if x.ndim == 0 else x for x in (du, dv, threshold, bias >> exponent)
     )
-    return Population(name, part.shape, held[0], held[1], held[2], held[3], exponent, initial if np.any(initial) else 0)
+    started = initial if np.any(initial) else 0
+    return Population(name, part.shape, du_held, dv_held, level_held, bias_held, exponent, started), axon
 
 
 def held_back(

@@ -113,9 +113,9 @@ def _compact(array: np.ndarray) -> np.ndarray:
 
 
 def _bias(exact: np.ndarray) -> np.ndarray:
-    """The nearest mantissas with one exponent for all."""
+    """The nearest mantissas with one exponent for all, of 6 or more: a multiple of 64 may also come as a current."""
     largest = np.abs(exact).max(initial=0.0)
-    exponent = next((k for k in range(BIAS_EXPONENT + 1) if np.rint(largest / 2**k) <= BIAS_MANTISSA), BIAS_EXPONENT)
+    exponent = next((k for k in range(6, BIAS_EXPONENT + 1) if np.rint(largest / 2**k) <= BIAS_MANTISSA), BIAS_EXPONENT)
     return np.clip(np.rint(exact / 2**exponent), -BIAS_MANTISSA, BIAS_MANTISSA) * 2**exponent
 
 

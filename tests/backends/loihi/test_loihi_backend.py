@@ -299,3 +299,21 @@ def test_a_script_for_lava_lies_beside_the_program():
     assert b"LIF(" in files["lava_program.py"]
     compile(files["lava_program.py"], "lava_program.py", "exec")
     assert files["lava_arrays.npz"].startswith(b"PK")
+
+
+def test_a_bias_that_no_initial_potential_makes_up_for_comes_by_synapses():
+    """Strong biases against low thresholds, three layers deep: still what the whole numbers mean, spike by spike."""
+    sources: list[str] = []
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        network = feed_forward(rng)
+        for name, part in network.parts.items():
+            if isinstance(part, Layer) and "bias" in part.fields:
+                bias = rng.uniform(-1.5, 0.6, part.shape).astype(np.float32)
+                network.parts[name] = replace(part, fields=part.fields | {"bias": bias})
+        x = stimulus(network, rng, spikes=False) * 3
+        bundle = qsc.compile(module_of(network), target="loihi2", calibration=[x], strict=True)
+        (check,) = (c for c in bundle.verify().checks if c.kind == "program")
+        assert check.mismatches == 0
+        sources += [c.source for c in load(bundle.artifact("loihi2")).connections]
+    assert "always" in sources
