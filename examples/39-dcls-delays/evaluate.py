@@ -14,7 +14,7 @@ TEST, CALIBRATION = 1000, 1001
 
 def whole_delays() -> np.ndarray:
     """The delay of every synapse, in steps."""
-    return np.concatenate([(PLACES // 2 - s.P.detach().numpy()).ravel() for s in model.delays])
+    return np.concatenate([(PLACES // 2 - s.P.detach().numpy()).ravel() for s in model.synapses()])
 
 
 def figures(target: str, count: int = 1000) -> tuple[list[tuple[str, str]], qsc.Bundle]:

@@ -13,6 +13,7 @@ most, where the authors sum potentials. Positions are whole for the last third o
 
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import torch
 from DCLS.construct.modules import Dcls1d
@@ -80,9 +81,13 @@ class Delays(nn.Module):
             x = self.dropout(x)
         return x
 
+    def synapses(self) -> list[Any]:
+        """The layers with delays, in order."""
+        return list(self.delays)
+
     def round_positions(self) -> None:
         """Whole delays, one tap a synapse, as the authors evaluate."""
-        for synapses in self.delays:
+        for synapses in self.synapses():
             with torch.no_grad():
                 synapses.P.round_().clamp_(-(PLACES // 2), PLACES // 2)
                 synapses.SIG.zero_()

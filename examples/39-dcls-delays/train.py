@@ -16,7 +16,7 @@ FIRST_WIDTH, LAST_WIDTH = PLACES / 2, 0.23
 def narrow(model: Delays, progress: float) -> None:
     """Gaussians as wide as half a kernel at the beginning, and as narrow as a place from a quarter of the way on."""
     left = max(0.0, 1 - 4 * progress)
-    for synapses in model.delays:
+    for synapses in model.synapses():
         nn.init.constant_(synapses.SIG, LAST_WIDTH + left * (FIRST_WIDTH - LAST_WIDTH))
 
 
@@ -28,7 +28,7 @@ def train(epochs: int, seed: int, delays: bool = True) -> Delays:
     """
     torch.manual_seed(seed)
     model = Delays()
-    for synapses in model.delays:
+    for synapses in model.synapses():
         synapses.SIG.requires_grad_(False)
         if not delays:
             nn.init.constant_(synapses.P, PLACES // 2).requires_grad_(False)
@@ -53,7 +53,7 @@ def train(epochs: int, seed: int, delays: bool = True) -> Delays:
             loss = loss_of(model(spikes[:, chosen]).sum(0), classes[chosen])
             loss.backward()
             optimizer.step()
-            for synapses in model.delays:
+            for synapses in model.synapses():
                 synapses.clamp_parameters()
             total += float(loss.detach()) * len(chosen)
         schedule.step()
