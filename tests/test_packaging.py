@@ -112,9 +112,18 @@ def test_no_dependency_forbids_use_in_a_product():
 FORBIDDEN = re.compile(r"(?<!L)(?<!Lesser )\b(A?GPL|(Affero )?General Public|non-?commercial)", re.IGNORECASE)
 
 
+CLASSIFIED_WRONGLY = {"dcls": "MIT License"}
+"""Packages whose classifiers name another licence than the text that they carry; how that text begins."""
+
+
 def licence(found: metadata.Distribution) -> str:
     """What a package's metadata says of its licence; of a long text only the beginning."""
     fields: Any = found.metadata
+    if carried := CLASSIFIED_WRONGLY.get(found.name):
+        path = next(file for file in found.files or () if file.name == "LICENSE").locate()
+        text = Path(str(path)).read_text()
+        assert text.startswith(carried)
+        return text
     classifiers = [c for c in fields.get_all("Classifier") or [] if c.startswith("License")]
     own = fields.get("License-Expression") or (fields.get("License") or "")[:200]
     return own if fields.get("License-Expression") else " | ".join([own, *classifiers])
