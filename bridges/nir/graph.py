@@ -34,6 +34,8 @@ def _neuron(*names: str, optional: tuple[str, ...] = (), fires: bool = False) ->
     return Kind(names, optional, (*names, *optional), positive, True, fires)
 
 
+Edge = tuple[str, str]
+
 _WINDOW = ("stride", "padding", "dilation", "groups", "bias")
 
 KINDS: dict[str, Kind] = {
@@ -59,6 +61,14 @@ KINDS: dict[str, Kind] = {
 """Every kind of node but NIRGraph, which holds a graph."""
 
 GRAPH = "NIRGraph"
+
+LEAST: dict[str, int | None] = {
+    **dict.fromkeys(("shape", "input_shape", "input_type", "kernel_size", "stride", "dilation", "groups"), 1),
+    "padding": 0,
+    "start_dim": None,
+    "end_dim": None,
+}
+"""Fields of whole numbers, and the least that is right, None for any. Every other field holds real numbers."""
 
 Fields = Mapping[str, Any]
 """Field -> array, number or text, as the file holds it."""
@@ -90,7 +100,7 @@ class NirGraph:
     """Nodes by name and edges between names, in the order of the file."""
 
     nodes: dict[str, NirNode]
-    edges: list[tuple[str, str]]
+    edges: list[Edge]
     metadata: Fields = field(default_factory=dict)
     version: str = ""
 
@@ -110,22 +120,59 @@ class NirGraph:
                 yield from node.graph.walk(f"{path}{name}.")
 
 
-def flat(graph: NirGraph) -> NirGraph:
-    """The graph without nested graphs: their nodes get the path as a name, their inputs and outputs become edges."""
+def unnested(graph: NirGraph) -> NirGraph:
+    """The graph with the nodes of nested graphs beside its own: they get the path as a name.
+
+    Inputs and outputs of nested graphs stay, as nodes that let through what comes. A nested graph has one of each.
+    """
     nodes: dict[str, NirNode] = {}
-    edges: list[tuple[str, str]] = []
-    begins: dict[str, list[str]] = {}
-    ends: dict[str, list[str]] = {}
+    edges: list[Edge] = []
+    begins: dict[str, str] = {}
+    ends: dict[str, str] = {}
     for name, node in graph.nodes.items():
         if node.graph is None:
             nodes[name] = node
             continue
-        inner = flat(node.graph)
-        sources, sinks = set(inner.of_kind("Input")), set(inner.of_kind("Output"))
-        nodes |= {f"{name}.{k}": v for k, v in inner.nodes.items() if k not in sources | sinks}
-        begins[name] = [f"{name}.{b}" for a, b in inner.edges if a in sources and b not in sinks]
-        ends[name] = [f"{name}.{a}" for a, b in inner.edges if b in sinks and a not in sources]
-        edges += [(f"{name}.{a}", f"{name}.{b}") for a, b in inner.edges if a not in sources and b not in sinks]
-    for a, b in graph.edges:
-        edges += [(x, y) for x in ends.get(a, [a]) for y in begins.get(b, [b])]
+        inner = unnested(node.graph)
+        nodes |= {f"{name}.{k}": v for k, v in inner.nodes.items()}
+        edges += [(f"{name}.{a}", f"{name}.{b}") for a, b in inner.edges]
+        begins[name], ends[name] = (f"{name}.{node.graph.of_kind(kind)[0]}" for kind in ("Input", "Output"))
+    edges += [(ends.get(a, a), begins.get(b, b)) for a, b in graph.edges]
     return NirGraph(nodes, edges, graph.metadata, graph.version)
+
+
+def flat(graph: NirGraph) -> NirGraph:
+    """The graph without nested graphs: their nodes get the path as a name, their inputs and outputs become edges.
+
+    Where one node leads to another in several ways, as a way around a nested graph and one straight through it, all
+    but the first go through a `Scale` of 1: an edge stands once.
+    """
+    whole = unnested(graph)
+    ends = {kind: {n for n in whole.of_kind(kind) if n not in graph.nodes} for kind in ("Input", "Output")}
+    nodes = {name: node for name, node in whole.nodes.items() if name not in ends["Input"] | ends["Output"]}
+    edges: dict[Edge, None] = {}
+    for a, b in whole.edges:
+        if a in ends["Input"] or b in ends["Output"]:
+            continue
+        for pair in ((x, y) for x in _sources(whole, ends, a) for y in _sinks(whole, ends, b)):
+            if pair not in edges:
+                edges[pair] = None
+                continue
+            again = f"{pair[1]}.again{len(nodes)}"
+            nodes[again] = NirNode("Scale", {"scale": np.ones((), np.float32)})
+            edges |= {(pair[0], again): None, (again, pair[1]): None}
+    return NirGraph(nodes, list(edges), graph.metadata, graph.version)
+
+
+def _sources(whole: NirGraph, ends: Mapping[str, set[str]], name: str) -> list[str]:
+    """What comes out of a node; through the output of a nested graph, what leads to it but for its input."""
+    if name not in ends["Output"]:
+        return [name] if name not in ends["Input"] else []
+    return [x for a in whole.into(name) for x in _sources(whole, ends, a)]
+
+
+def _sinks(whole: NirGraph, ends: Mapping[str, set[str]], name: str) -> list[str]:
+    """Where a node's input leads; through the input of a nested graph, and through its output where that is next."""
+    if name not in ends["Input"] | ends["Output"]:
+        return [name]
+    return [y for a, b in whole.edges if a == name for y in _sinks(whole, ends, b)]

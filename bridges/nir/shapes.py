@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from math import prod
-
-import numpy as np
 
 from .graph import KINDS, NirGraph, NirNode
 
@@ -17,34 +16,35 @@ class ShapeFault(Exception):  # noqa: N818 - a fault of the graph that is looked
 
 
 def shapes_of(graph: NirGraph) -> tuple[dict[str, Shape], dict[str, str]]:
-    """(shape that each node puts out, node -> why it cannot take what comes in), as far as either is known.
+    """(shape that each node puts out, node -> why it cannot take what comes in), as far as inputs reach.
 
     A graph that says a shape with leading ones, as if a batch and time were part of it, is taken at its word without
     them where that fits.
     """
-    found: dict[str, Shape] = {name: shape for name, node in graph.nodes.items() if (shape := own_shape(node))}
+    into: dict[str, list[str]] = {}
+    after: dict[str, list[str]] = {}
+    for a, b in graph.edges:
+        into.setdefault(b, []).append(a)
+        after.setdefault(a, []).append(b)
+    waiting = deque(name for name in graph.of_kind("Input") if name not in into)
+    found = {name: graph.nodes[name].ints("shape") for name in waiting}
     faults: dict[str, str] = {}
-    changed = True
-    while changed:
-        changed = False
-        for name, node in graph.nodes.items():
-            given = {found[a] for a in graph.into(name) if a in found}
-            if name in faults or not given:
+    while waiting:
+        source = waiting.popleft()
+        for name in after.get(source, ()):
+            if name in found or name in faults:
                 continue
             try:
-                made = through(node, _one(given))
+                found[name] = through(graph.nodes[name], found[source])
             except ShapeFault as fault:
-                faults[name], changed = str(fault), True
-                continue
-            if found.get(name) != made:
-                found[name], changed = made, True
+                faults[name] = str(fault)
+            else:
+                waiting.append(name)
+    for name, sources in into.items():
+        given = sorted({found[a] for a in sources if a in found})
+        if len(given) > 1 and name not in faults:
+            faults[name] = "it gets " + " and ".join(map(show, given)) + ", which cannot be added"
     return found, faults
-
-
-def _one(given: set[Shape]) -> Shape:
-    if len(given) > 1:
-        raise ShapeFault("it gets " + " and ".join(map(show, sorted(given))) + ", which cannot be added")
-    return next(iter(given))
 
 
 def show(shape: Shape) -> str:
@@ -53,9 +53,7 @@ def show(shape: Shape) -> str:
 
 
 def own_shape(node: NirNode) -> Shape | None:
-    """What a node says of its own output, None where it says nothing."""
-    if node.kind == "Input":
-        return node.ints("shape")
+    """What a node's parameters, one a neuron, say of its output; None where they say nothing."""
     names = KINDS[node.kind].shaped
     return max((node.array(name).shape for name in names), key=len, default=None) or None
 
@@ -99,6 +97,8 @@ def _conv(node: NirNode, given: Shape) -> Shape:
     groups = node.ints("groups")[0]
     if given[0] != weight[1] * groups:
         raise ShapeFault(f"its kernel takes {weight[1] * groups} channels and it gets {show(given)}")
+    if "input_shape" in node.fields and node.ints("input_shape") != given[1:]:
+        raise ShapeFault(f"its input_shape is {show(node.ints('input_shape'))} and it gets {show(given)}")
     stride, dilation = (_each(node.ints(name), n) for name in ("stride", "dilation"))
     sizes = zip(given[1:], weight[2:], stride, padding_of(node), dilation, strict=True)
     return (weight[0], *(_places(*numbers) for numbers in sizes))
@@ -133,21 +133,28 @@ def _pool(node: NirNode, given: Shape) -> Shape:
     if len(given) != 3:
         raise ShapeFault(f"it pools images with channels and gets {show(given)}")
     kernel, stride, padding = (_each(node.ints(name), 2) for name in ("kernel_size", "stride", "padding"))
+    if any(2 * p > k for p, k in zip(padding, kernel, strict=True)):
+        raise ShapeFault(f"its padding {show(padding)} is more than half of its kernel {show(kernel)}")
     sizes = zip(given[1:], kernel, stride, padding, (1, 1), strict=True)
     return (given[0], *(_places(*numbers) for numbers in sizes))
 
 
 def flatten_range(node: NirNode, given: Shape) -> tuple[int, int]:
     """First and last dimension that become one, both counted from 0."""
-    start, end = node.ints("start_dim")[0] % len(given), node.ints("end_dim")[0] % len(given)
+    said, n = [node.ints(name)[0] for name in ("start_dim", "end_dim")], len(given)
+    if not all(-n <= dim < n for dim in said):
+        raise ShapeFault(f"it flattens dimensions {said[0]} to {said[1]} of {show(given)}")
+    start, end = (dim % n for dim in said)
     if end < start:
         raise ShapeFault(f"it flattens dimensions {start} to {end}")
     return start, end
 
 
 def _flatten(node: NirNode, given: Shape) -> Shape:
+    if "input_type" in node.fields and _bare(node.ints("input_type")) != _bare(given):
+        raise ShapeFault(f"its input_type is {show(node.ints('input_type'))} and it gets {show(given)}")
     start, end = flatten_range(node, given)
-    return (*given[:start], int(np.prod(given[start : end + 1])), *given[end + 1 :])
+    return (*given[:start], prod(given[start : end + 1]), *given[end + 1 :])
 
 
 _RULES: dict[str, Callable[[NirNode, Shape], Shape]] = {
