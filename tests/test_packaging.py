@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parent.parent
 SKIPPED = {"tests", "examples", "benchmarks", "docs", "build", "dist", "tools"}
@@ -119,7 +120,7 @@ CLASSIFIED_WRONGLY = {"dcls": "MIT License"}
 def licence(found: metadata.Distribution) -> str:
     """What a package's metadata says of its licence; of a long text only the beginning."""
     fields: Any = found.metadata
-    if carried := CLASSIFIED_WRONGLY.get(found.name):
+    if carried := CLASSIFIED_WRONGLY.get(canonicalize_name(found.name)):
         path = next(file for file in found.files or () if file.name == "LICENSE").locate()
         text = Path(str(path)).read_text()
         assert text.startswith(carried)
