@@ -64,6 +64,10 @@ class SelfCheck:
     detail: str
 
 
+MODEL = "model:"
+"""What stands before the name of an importer for a model of what is known of it."""
+
+
 class Backend(Protocol):
     """One family of devices."""
 
@@ -72,7 +76,7 @@ class Backend(Protocol):
     """Whether a launch may hold a connected region of nodes (True) or exactly one node (False)."""
 
     importers: ClassVar[tuple[str, ...]]
-    """Other frameworks that this backend can have its artifacts run by."""
+    """Other frameworks that this backend can have its artifacts run by; `model:NAME` is a model of what NAME does."""
 
     def unsupported(self, node: Node, module: Module, target: Target) -> str | None:
         """None where `target` can run `node`, else the reason in one sentence."""

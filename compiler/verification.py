@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..backends.base import MODEL
 from ..bridges.environments import read_table
 from ..ir import CheckError, Diagnostic, MissingError, Module, TargetError
 from ..ir.types import DYNAMIC, Type
@@ -26,7 +27,10 @@ FRESH_INPUTS = 16
 
 @dataclass(frozen=True)
 class Check:
-    """One check: the largest error and where it was. `kind` is golden, source, device or importer."""
+    """One check: the largest error and where it was. `kind` is golden, source, device or importer.
+
+    notes: what is known of the cause, a sentence each.
+    """
 
     kind: str
     passed: bool
@@ -37,8 +41,14 @@ class Check:
     mismatches: int = 0
     vacuous: bool = False
     detail: str = ""
+    notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
+        return "\n  ".join([self.head, *self.notes])
+
+    @property
+    def head(self) -> str:
+        """The check without its notes."""
         state = "vacuous" if self.vacuous else "ok" if self.passed else "FAILED"
         text = f"{self.kind}: {state}, {self.samples} samples, max error {self.max_error:.3g}"
         text += f" (tolerance {self.tolerance:g})" if self.tolerance else f", {self.mismatches} unequal"
@@ -71,7 +81,7 @@ class Verification:
         failed = [c for c in self.checks if not c.passed]
         if failed:
             raise CheckError(
-                [Diagnostic("R0003" if c.vacuous else "R0002", f"{name}: {c}", help=_help(c)) for c in failed]
+                [Diagnostic("R0003" if c.vacuous else "R0002", f"{name}: {c.head}", help=_help(c)) for c in failed]
             )
 
 
@@ -133,7 +143,11 @@ def _importers(bundle: Bundle, asked: str | None) -> list[str]:
     if asked != "all":
         return [asked] if asked else []
     backends = [bundle.backend_of(launch) for launch in bundle.launches()]
-    return sorted({name for backend in backends for name in backend.importers if name not in NAMED_ONLY})
+    return sorted({name for backend in backends for name in backend.importers if _unasked(name)})
+
+
+def _unasked(importer: str) -> bool:
+    return importer not in NAMED_ONLY and not importer.startswith(MODEL)
 
 
 NAMED_ONLY = frozenset(name for name, spec in read_table().items() if spec.named_only)
@@ -149,11 +163,6 @@ def _importer_check(bundle: Bundle, name: str, *, named: bool) -> Check:
     inputs = [
         rows_of(x, v.type, 0, IMPORTER_ROWS) for x, v in zip(bundle.golden[0], bundle.program.graph.inputs, strict=True)
     ]
-    known = [
-        note
-        for launch in bundle.launches()
-        for note in bundle.backend_of(launch).importer_notes(bundle.artifact(launch.artifact), name)
-    ]
     try:
         given = bundle.outputs(*inputs, importer=name)
     except (MissingError, TargetError) as fault:
@@ -161,12 +170,33 @@ def _importer_check(bundle: Bundle, name: str, *, named: bool) -> Check:
             raise
         missing = isinstance(fault, MissingError)
         text = "; ".join([d.message for d in fault.diagnostics] + [d.help for d in fault.diagnostics if d.help])
-        return Check("importer", missing, 0, detail="; ".join([f"{name}: {'left out, ' * missing}{text}", *known]))
+        notes = (*_modelled(bundle, name, inputs, bundle.outputs(*inputs)), *_known(bundle, name))
+        return Check("importer", missing, 0, detail=f"{name}: {'left out, ' * missing}{text}", notes=notes)
     ours = bundle.outputs(*inputs)
     check = compare("importer", given, ours, bundle)
     drift = "; ".join(map(_drift, given, ours))
-    told = [f"run by {name}", drift, *(known if check.mismatches else [])]
-    return replace(check, detail="; ".join(filter(None, told)))
+    notes = (*_modelled(bundle, name, inputs, given), *_known(bundle, name)) if check.mismatches else ()
+    return replace(check, detail="; ".join(filter(None, [f"run by {name}", drift])), notes=notes)
+
+
+def _known(bundle: Bundle, name: str) -> list[str]:
+    """What an importer is known to do with the artifacts, a sentence each."""
+    return [
+        note
+        for launch in bundle.launches()
+        for note in bundle.backend_of(launch).importer_notes(bundle.artifact(launch.artifact), name)
+    ]
+
+
+def _modelled(bundle: Bundle, name: str, inputs: Sequence[np.ndarray], wanted: Sequence[np.ndarray]) -> list[str]:
+    """How far outputs are from those of a model of what is known of an importer; nothing where there is no model."""
+    if not any(MODEL + name in bundle.backend_of(launch).importers for launch in bundle.launches()):
+        return []
+    try:
+        given = bundle.outputs(*inputs, importer=MODEL + name)
+    except TargetError as fault:
+        return [fault.diagnostics[0].message]
+    return [f"a model of what is known of {name}: {drift}" for drift in map(_drift, given, wanted)]
 
 
 def _drift(given: np.ndarray, wanted: np.ndarray) -> str:

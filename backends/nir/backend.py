@@ -16,8 +16,9 @@ from ...ir import InputError, Module, Node
 from ...ir.ops import Launch
 from ...ir.target import Target
 from ..activity import Activity
-from ..base import Costs, Emission, Inputs, Plain, RunOptions
-from .importers import IMPORTERS, causes, run_importer
+from ..base import MODEL, Costs, Emission, Inputs, Plain, RunOptions
+from .importers import run_importer
+from .known import IMPORTERS, causes
 from .lower import make_plan, reason_against
 from .plan import DT, OUTPUT, Plan
 from .readable import GENERATIONS, readable
@@ -33,7 +34,7 @@ class NirBackend(Plain):
 
     name: ClassVar[str] = "nir"
     whole_region: ClassVar[bool] = True
-    importers: ClassVar[tuple[str, ...]] = tuple(IMPORTERS)
+    importers: ClassVar[tuple[str, ...]] = (*IMPORTERS, *(MODEL + name for name in IMPORTERS))
 
     def __init__(self) -> None:
         self.last_counts: dict[str, float] = {}
@@ -80,6 +81,7 @@ class NirBackend(Plain):
         """
         import torch
 
+        from .modelled import run_model
         from .record import Recorder
         from .simulate import run_graph
 
@@ -95,11 +97,14 @@ class NirBackend(Plain):
             return [out.numpy()]
         shown = x.numpy() if meta["sequence"] else np.broadcast_to(x.numpy(), (meta["steps"], *x.shape))
         self.last_counts, self.last_activity = {}, None
-        return [run_importer(options.importer, files[GRAPH_FILE], np.ascontiguousarray(shown), meta["dt"])]
+        shown = np.ascontiguousarray(shown)
+        if options.importer.startswith(MODEL):
+            return [run_model(options.importer.removeprefix(MODEL), graph, shown, meta["dt"])]
+        return [run_importer(options.importer, files[GRAPH_FILE], shown, meta["dt"])]
 
     def importer_notes(self, files: Mapping[str, bytes], importer: str) -> list[str]:
         """What a framework is known to do with the graph that the file does not say."""
-        return causes(read(files[GRAPH_FILE]), importer, json.loads(files[META_FILE])["dt"])
+        return causes(read(files[GRAPH_FILE]), importer.removeprefix(MODEL), json.loads(files[META_FILE])["dt"])
 
 
 def write_graph(plan: Plan, generation: str = NEWEST) -> bytes:

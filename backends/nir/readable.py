@@ -12,7 +12,7 @@ import numpy as np
 from ...ir import InputError
 from ...ir.diagnostics import did_you_mean
 from ...ir.target import Target
-from .importers import IMPORTERS
+from .known import IMPORTERS
 from .plan import NirNode, Plan
 
 GENERATIONS = {"sinabs": "1.0.4"}

@@ -9,7 +9,7 @@ everything else is computed. Cycles are broken as `cycles` says; a delay is roun
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -25,17 +25,27 @@ from ...ir.neurons import FORMS, synapse_coefficients
 from .plan import NEURONS, STATEFUL
 
 Step = Callable[[Tensor], Tensor]
+Make = Callable[[NirNode, float], Step]
+"""(node, dt) -> its step, which holds its state."""
 Watch = Callable[[str, Tensor, Tensor, Tensor | None], None]
 """Told of a node in a step: its name, what came in, what it put out, and its potentials before a reset."""
 
 
 def run_graph(
-    graph: NirGraph, steps: int, dt: float, x: Tensor, *, sequence: bool, watch: Watch | None = None
+    graph: NirGraph,
+    steps: int,
+    dt: float,
+    x: Tensor,
+    *,
+    sequence: bool,
+    watch: Watch | None = None,
+    table: Mapping[str, Make] | None = None,
 ) -> tuple[Tensor, dict[str, float]]:
     """Outputs (time, batch, ...) of a checked graph without nested ones, and how often every node fires that does.
 
     x: (time, batch, ...) with `sequence`, else (batch, ...), shown in every step. watch: told of every node that
-    something comes into, in every step; of one whose value is the same in all steps only in the first.
+    something comes into, in every step; of one whose value is the same in all steps only in the first. table: what the
+    kinds of nodes compute, `KINDS` where nothing is said.
     """
     kinds = {name: node.kind for name, node in graph.nodes.items()}
     shapes, _ = shapes_of(graph)
@@ -45,7 +55,8 @@ def run_graph(
     stateless = {n for n, kind in kinds.items() if kind not in STATEFUL}
     order, back = steps_of([*first, *(n for n in kinds if n not in first)], graph.edges, lines, stateless)
     sources = {name: [a for a, b in graph.edges if b == name] for name in order}
-    nodes = {name: _node(graph.nodes[name], dt) for name in order if name not in late}
+    meant = KINDS if table is None else table
+    nodes = {name: meant[graph.nodes[name].kind](graph.nodes[name], dt) for name in order if name not in late}
     delays = {name: _Line(steps) for name, steps in late.items()}
     output = next(name for name in order if kinds[name] == "Output")
     steady = _steady(order, sources, stateless, back, sequence)
@@ -135,22 +146,19 @@ def _steady(
     return steady
 
 
-def _node(node: NirNode, dt: float) -> Step:
-    return _KINDS[node.kind](node, dt)
-
-
-def _tensor(array: np.ndarray) -> Tensor:
+def tensor(array: np.ndarray) -> Tensor:
+    """The numbers in float32."""
     return torch.from_numpy(np.asarray(array, np.float32))
 
 
 def _linear(node: NirNode, dt: float) -> Step:
-    weight = _tensor(node.array("weight"))
-    bias = _tensor(node.array("bias")) if "bias" in node.fields else None
+    weight = tensor(node.array("weight"))
+    bias = tensor(node.array("bias")) if "bias" in node.fields else None
     return lambda x: functional.linear(x, weight, bias)
 
 
 def _conv(node: NirNode, dt: float) -> Step:
-    weight, bias = _tensor(node.array("weight")), _tensor(node.array("bias"))
+    weight, bias = tensor(node.array("weight")), tensor(node.array("bias"))
     function: Any = functional.conv2d if weight.ndim == 4 else functional.conv1d
     geometry = node.ints("stride"), padding_of(node), node.ints("dilation"), node.ints("groups")[0]
     return lambda x: function(x, weight, bias, *geometry)
@@ -167,7 +175,7 @@ def _flatten(node: NirNode, dt: float) -> Step:
 
 
 def _scaled(node: NirNode, dt: float) -> Step:
-    scale = _tensor(node.array("scale"))
+    scale = tensor(node.array("scale"))
     return lambda x: x * scale
 
 
@@ -178,7 +186,7 @@ def _sum_pool(node: NirNode, dt: float) -> Step:
 
 
 def _threshold(node: NirNode, dt: float) -> Step:
-    level = _tensor(node.array("threshold"))
+    level = tensor(node.array("threshold"))
     return lambda x: (x - level > 0).to(x.dtype)
 
 
@@ -193,7 +201,7 @@ class _Membrane:
         given = (node.array(names.get(p, p)).astype(np.float64) for p in FORMS[form].parameters)
         self._advance = _affine(*FORMS[form].coefficients(dt, *given))
         fires = "v_threshold" in node.fields
-        self._fires = (_tensor(node.array("v_threshold")), _tensor(node.array("v_reset"))) if fires else None
+        self._fires = (tensor(node.array("v_threshold")), tensor(node.array("v_reset"))) if fires else None
         self._kept: Tensor | None = None
         self.potential: Tensor | None = None
 
@@ -225,7 +233,7 @@ class _CurrentBased(_Membrane):
 
 def _affine(decay: np.ndarray, gain: np.ndarray, offset: np.ndarray) -> Callable[[Tensor, Tensor], Tensor]:
     """(v, x) -> decay v + gain x + offset; a gain of 1 but for rounding is one."""
-    kept, scale, added = _tensor(decay), None if np.allclose(gain, 1.0) else _tensor(gain), _tensor(offset)
+    kept, scale, added = tensor(decay), None if np.allclose(gain, 1.0) else tensor(gain), tensor(offset)
 
     def advance(v: Tensor, x: Tensor) -> Tensor:
         u = kept * v + (x if scale is None else scale * x)
@@ -234,7 +242,7 @@ def _affine(decay: np.ndarray, gain: np.ndarray, offset: np.ndarray) -> Callable
     return advance
 
 
-_KINDS: dict[str, Callable[[NirNode, float], Step]] = {
+KINDS: dict[str, Make] = {
     "Input": lambda node, dt: lambda x: x,
     "Output": lambda node, dt: lambda x: x,
     "Affine": _linear,
@@ -253,3 +261,4 @@ _KINDS: dict[str, Callable[[NirNode, float], Step]] = {
     "CubaLI": _CurrentBased,
     "CubaLIF": _CurrentBased,
 }
+"""What the kinds of nodes compute; a delay is held by the graph."""

@@ -21,7 +21,7 @@ EPILOG = """Example:
 @click.option(
     "--importer",
     help="Also run the artifact by this framework and compare. nir: snntorch, norse, sinabs, spikingjelly, rockpool, "
-    "or all; loihi: lava.",
+    "or all, and model:NAME for a model of what NAME is known to do; loihi: lava.",
 )
 @click.option("--seed", type=int, default=1, show_default=True, help="Seed of the fresh inputs.")
 @workers_option

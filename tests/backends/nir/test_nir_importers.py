@@ -9,7 +9,8 @@ import pytest
 import qsc
 import snntorch
 import torch
-from qsc.backends.nir.importers import IMPORTERS, available, causes, run_importer
+from qsc.backends.nir.importers import available, run_importer
+from qsc.backends.nir.known import IMPORTERS, causes
 from qsc.bridges.nir import NirGraph, NirNode, read
 from qsc.ir import TargetError
 from torch import Tensor, nn
