@@ -200,6 +200,8 @@ def golden_inputs(imported: Imported, options: Options) -> list[np.ndarray]:
         shape = tuple(GOLDEN_SAMPLES if d == DYNAMIC else d for d in value.type.shape)
         if value.type.dtype == "bit":
             drawn.append(_bits(shape, rng) if len(declared) > 1 else _truth_table(value.type.shape[-1], shape, rng))
+        elif value.type.dtype == "spike":
+            drawn.append(as_array(rng.random(shape) < 0.5, value))
         else:
             drawn.append(as_array(rng.uniform(-np.pi, np.pi, shape), value))
     return drawn

@@ -1,10 +1,11 @@
-"""Writes tests/backends/loihi/golden/lava.npz: what Lava makes of the random programs of tests/backends/loihi.
+"""Writes lava.npz and plastic.npz of tests/backends/loihi/golden: what Lava makes of the random programs there.
 
     qsc env create lava
     python tools/make_lava_golden.py
 
 For each seed a hash of the program with its input, and one of the spikes, u and v of all its populations; of the first
-few seeds also these numbers themselves. Takes about five minutes: Lava starts a process for each part of a program.
+few seeds also these numbers themselves. Of programs that learn the weights at the end are among them. Takes about five
+minutes: Lava starts a process for each part of a program.
 """
 
 from __future__ import annotations
@@ -24,9 +25,9 @@ WHOLE = 12
 BATCH = 30
 
 
-def generator() -> ModuleType:
-    """tests/backends/loihi/programs.py"""
-    spec = importlib.util.spec_from_file_location("random_loihi_programs", HERE / "programs.py")
+def generator(name: str) -> ModuleType:
+    """A file of tests/backends/loihi."""
+    spec = importlib.util.spec_from_file_location(f"random_{name}", HERE / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -36,7 +37,13 @@ def generator() -> ModuleType:
 
 
 def main() -> None:
-    programs = generator()
+    write("programs", "lava.npz", ("spikes", "u", "v"))
+    write("plastic_programs", "plastic.npz", ("spikes", "v", "weights"))
+
+
+def write(name: str, file: str, kinds: tuple[str, ...]) -> None:
+    """One file of golden numbers."""
+    programs = generator(name)
     made = [programs.make(seed) for seed in range(programs.PROGRAMS)]
     jobs = [Job(p, {name: x[:, 0] for name, x in inputs.items()}, programs.STEPS) for p, inputs in made]
     traces = []
@@ -46,10 +53,10 @@ def main() -> None:
     arrays = {
         f"{seed}/{name}/{kind}": values
         for seed in range(WHOLE)
-        for kind in ("spikes", "u", "v")
+        for kind in kinds
         for name, values in getattr(traces[seed], kind).items()
     }
-    path = HERE / "golden" / "lava.npz"
+    path = HERE / "golden" / file
     path.parent.mkdir(exist_ok=True)
     np.savez_compressed(
         path,

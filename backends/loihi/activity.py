@@ -43,7 +43,9 @@ def activity_of(
 
 
 def _synapses(c: Connection, arrived: np.ndarray, binary: bool, target: tuple[int, ...]) -> SynapseCounts:
-    weight, window = c.effective(), c.window
+    # A synapse that learns is used whatever its weight is.
+    weight = c.effective() if c.learning is None else np.ones_like(c.weight)
+    window = c.window
     laying = None if window is None else Laying(window.stride, window.padding, window.dilation, window.groups)
     used, targets = int(np.count_nonzero(weight)), int(np.prod(target))
     kind = "conv" if window is not None else "dense" if used == weight.size else "sparse"

@@ -19,7 +19,9 @@ from ..activity import Activity
 from ..base import Costs, Emission, Inputs, Plain, RunOptions
 from . import lava_script, netx
 from .activity import activity_of
+from .learning_network import reason_against_rule, reasons_against_learning
 from .lower import ALWAYS, make_program
+from .mapping import map_program
 from .mapping.limits import limits_of
 from .placed import placed
 from .program import Program
@@ -28,9 +30,11 @@ from .program_file import dump, load
 META_FILE = "meta.json"
 NATIVE_OPS = (
     *("linear", "conv", "avg_pool", "sum_pool", "reshape", "add", "mul", "neg", "scan", "push", "tap"),
-    *("delayed_linear", "loihi_lif"),
+    *("delayed_linear", "loihi_lif", "matmul", "plasticity", "loihi_plasticity"),
 )
-LAYERS = ("linear", "delayed_linear", "conv", "avg_pool", "sum_pool", "flatten", "scale", "delay", "shift")
+LAYERS = ("linear", "delayed_linear", "plastic", "conv", "avg_pool", "sum_pool", "flatten", "scale", "delay", "shift")
+INPUTS = 64
+"""The most values that a launch reads from outside, each a source of its own."""
 SAMPLES = 16
 """Rows of the calibration data that spikes are counted on for the mapping."""
 
@@ -49,15 +53,15 @@ class LoihiBackend(Plain):
     def unsupported(self, node: Node, module: Module, target: Target) -> str | None:
         """Why the chip cannot hold the node, in whole numbers or before they are chosen; None where it can."""
         whole = any(isinstance(n.op, LoihiLif) for n in Graph((), (node,), ()).walk())
-        network, reasons = read_node(node, module, wide=whole)
+        network, reasons = read_node(node, module, wide=whole, inputs=INPUTS)
         inside = f"{node.op.mnemonic} inside the loop: " if isinstance(node.op, Scan | Launch) else ""
         for part in network.parts.values():
             reason = reason_against(part)
             if reason:
                 reasons.append(inside.replace(node.op.mnemonic, part.source) + reason)
-        reasons += [
-            f"its output {n} is no neuron's" for n in network.outputs if not isinstance(network.parts[n], Neurons)
-        ]
+        reasons += [f"its output {n} is no neuron's" for n in network.outputs if not _can_be_read(network.parts[n])]
+        if isinstance(node.op, Launch) and not reasons:
+            reasons += reasons_against_learning(network)
         return "; ".join(dict.fromkeys(reasons)) or None
 
     def target_from(self, table: Mapping[str, Any], path: Path) -> Target:
@@ -80,7 +84,7 @@ class LoihiBackend(Plain):
         TargetError T0003 where the launch is not in whole numbers, where its time does not work out on the chip, or
         where it does not fit.
         """
-        network = make_network(launch.body, module, wide=True)
+        network = make_network(launch.body, module, wide=True, inputs=INPUTS)
         for part in network.parts.values():
             if isinstance(part, Neurons) and not isinstance(part.op, LoihiLif):
                 text = f"{part.source} is not in whole numbers"
@@ -93,12 +97,21 @@ class LoihiBackend(Plain):
             "steps": network.steps,
             "inputs": [{"name": i.name, "sequence": i.sequence} for i in network.inputs],
             "levels": levels,
+            "outputs": network.outputs,
         }
         made = placed(program, limits, _calibrated(program, meta, inputs), seed)
         files = dump(program) | {META_FILE: (json.dumps(meta, indent=1, sort_keys=True) + "\n").encode()} | made.files
         also, left_out = _other_forms(program, network.steps)
         costs = _costs(program, network) | made.costs
         return Emission(files | also, costs, (*_notes(program, network), *left_out, *made.notes))
+
+    def faults(self, files: Mapping[str, bytes], target: Target) -> list[str]:
+        """What of the program does not fit onto the cores of another chip, or of this one."""
+        try:
+            map_program(load(files), limits_of(target.data, Path(target.name)), None)
+        except TargetError as fault:
+            return [d.message for d in fault.diagnostics]
+        return []
 
     def run(
         self,
@@ -116,30 +129,57 @@ class LoihiBackend(Plain):
 
         program, meta = load(files), json.loads(files[META_FILE])
         given, steps = in_time(program, meta, inputs)
+        after = _learned_after(program, meta)
         if options.importer == "lava":
-            return _in_lava(program, meta, given, steps)
-        traces = run(program, given, steps, ("spikes", "counts"))
+            return _in_lava(program, meta, given, steps, after)
+        traces = run(program, given, steps, ("spikes", "counts"), weights_after=after)
         self.last_counts = {"spikes": float(sum(counts.sum() for counts in traces.counts.values()))}
         self.last_activity = None
         if options.record:
             first = run(program, {name: values[:, :1] for name, values in given.items()}, steps, ("v",))
             self.last_activity = activity_of(program, {**given, **traces.spikes}, first.v)
-        ends = [(traces.spikes[name], meta["levels"][name]) for name in program.outputs]
-        return [spikes[level : level + meta["steps"]].astype(np.float32) for spikes, level in ends]
+        return _outputs(meta, traces.spikes, traces.weights)
+
+
+def _can_be_read(part: Part) -> bool:
+    return isinstance(part, Neurons) or part.kind == "plastic"
+
+
+def _outputs(
+    meta: Mapping[str, Any], spikes: Mapping[str, np.ndarray], weights: Mapping[str, np.ndarray]
+) -> list[np.ndarray]:
+    """The outputs in order: spikes of the model's steps, and learned weights in the chip's units."""
+    found: list[np.ndarray] = []
+    for name in meta["outputs"]:
+        if name in weights:
+            found.append(weights[name].astype(np.float64))
+        else:
+            level = meta["levels"][name]
+            found.append(spikes[name][level : level + meta["steps"]].astype(np.float32))
+    return found
+
+
+def _learned_after(program: Program, meta: Mapping[str, Any]) -> dict[str, int]:
+    """Connection that learns -> the step of the chip after which the model's last step is over behind it."""
+    learning = [c for c in program.connections if c.learning is not None]
+    return {c.name: meta["steps"] + meta["levels"][c.target] for c in learning}
 
 
 def _in_lava(
-    program: Program, meta: Mapping[str, Any], given: Mapping[str, np.ndarray], steps: int
+    program: Program,
+    meta: Mapping[str, Any],
+    given: Mapping[str, np.ndarray],
+    steps: int,
+    after: Mapping[str, int],
 ) -> list[np.ndarray]:
-    """Spikes of the outputs by Lava's fixed-point models, one input after the other."""
+    """Outputs by Lava's fixed-point models, one input after the other."""
     from .lava import Job, run_in_lava
 
     rows = range(next(iter(given.values())).shape[1])
-    jobs = [Job(program, {name: x[:, row] for name, x in given.items()}, steps) for row in rows]
+    jobs = [Job(program, {name: x[:, row] for name, x in given.items()}, steps, weights_after=after) for row in rows]
     found = run_in_lava(jobs, timeout=60.0 + 30.0 * len(jobs))
-    ends = [(name, meta["levels"][name]) for name in program.outputs]
-    joined = ((np.concatenate([ran.traces.spikes[name] for ran in found], axis=1), level) for name, level in ends)
-    return [spikes[level : level + meta["steps"]].astype(np.float32) for spikes, level in joined]
+    spikes = {name: np.concatenate([ran.traces.spikes[name] for ran in found], axis=1) for name in program.outputs}
+    return _outputs(meta, spikes, {name: np.concatenate([ran.traces.weights[name] for ran in found]) for name in after})
 
 
 def chip(table: Mapping[str, Any]) -> Target:
@@ -207,7 +247,8 @@ def _calibrated(program: Program, meta: Mapping[str, Any], inputs: Inputs | None
 def reason_against(part: Part) -> str | None:
     """Why the chip has nothing that means what a part means; None where it has."""
     if not isinstance(part, Neurons):
-        return None if part.kind in LAYERS else f"Loihi 2 has no connection that is a {part.kind}"
+        reason = None if part.kind in LAYERS else f"Loihi 2 has no connection that is a {part.kind}"
+        return reason or reason_against_rule(part)
     if isinstance(part.op, LoihiLif):
         return None
     if not part.op.fires:
@@ -259,7 +300,8 @@ def _costs(program: Program, network: Network) -> Costs:
         if c.window is not None:
             shape = next(p.shape for p in program.populations if p.name == c.target)
             places = int(np.prod(shape[1:]))
-        synapses += int(np.count_nonzero(c.weight)) * places
+        used = c.weight.size if c.learning is not None else int(np.count_nonzero(c.weight))
+        synapses += used * places
     return {
         "neurons": sum(int(np.prod(p.shape)) for p in program.populations),
         "synapses": synapses,
@@ -276,4 +318,11 @@ def _notes(program: Program, network: Network) -> list[str]:
     early = [p.name for p in program.populations if np.any(p.initial_v)]
     if early:
         notes.append(f"{', '.join(early)}: initial potentials make up for a bias that acts before the input arrives")
+    for c in program.connections:
+        if c.learning is not None:
+            traces = "".join(
+                f", {name} + {t.impulse:g} a spike, time constant {t.tau:g}"
+                for name, t in c.learning.rule.traces.items()
+            )
+            notes.append(f"{c.name} learns by {c.learning.rule.text}{traces}; seed {c.learning.seed}")
     return notes

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -35,12 +35,14 @@ REGISTERS = {
 
 @dataclass(frozen=True)
 class Job:
-    """A program and one input: source -> whole numbers (steps, *shape). record: whether traces are wanted."""
+    """A program and one input: source -> whole numbers (steps, *shape). record: whether traces are wanted.
+    weights_after: connection that learns -> the steps after which its weights are read [all]."""
 
     program: Program
     inputs: Mapping[str, np.ndarray]
     steps: int
     record: bool = True
+    weights_after: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,12 @@ def _written(job: Job, key: str, arrays: dict[str, Any]) -> dict[str, Any]:
         "sources": [{"name": s.name, "data": f"{key}/{s.name}"} for s in job.program.sources],
         "populations": [_population(p, f"{key}/{p.name}", arrays) for p in job.program.populations],
         "connections": [_connection(c, ends, f"{key}/{c.name}", arrays) for c in job.program.connections],
+        "weights_after": _learning(job.program, job.steps) | dict(job.weights_after),
     }
+
+
+def _learning(program: Program, steps: int) -> dict[str, int]:
+    return {c.name: steps for c in program.connections if c.learning is not None}
 
 
 def _population(p: Population, key: str, arrays: dict[str, Any]) -> dict[str, Any]:
@@ -95,6 +102,7 @@ def _connection(
 ) -> dict[str, Any]:
     source = ends[c.source]
     facts: dict[str, Any] = {
+        "name": c.name,
         "source": c.source,
         "target": c.target,
         "weight": f"{key}/weight",
@@ -105,7 +113,11 @@ def _connection(
         "message_bits": getattr(source, "message_bits", 0),
     }
     weight, delays = c.weight, c.delays
-    if c.window is not None and c.exponent == 0 and delays is None:
+    if c.learning is not None:
+        rule = c.learning.rule
+        settings = {f"{n}_{what}": getattr(t, what) for n, t in rule.traces.items() for what in ("tau", "impulse")}
+        facts |= {"kind": "learning", "rule": {"dw": rule.text, "rng_seed": c.learning.seed} | settings}
+    elif c.window is not None and c.exponent == 0 and delays is None:
         # Lava's convolution has neither exponents nor delays, and takes weights as they are.
         facts |= {"kind": "conv", "shape": list(source.shape)}
         facts |= {name: list(getattr(c.window, name)) for name in ("padding", "stride", "dilation")}
@@ -168,5 +180,7 @@ def _read(job: Job, key: str, results: Mapping[str, np.ndarray]) -> Ran:
         for kind in ("spikes", "u", "v"):
             found = results[f"{key}/{p.name}/{kind}"].reshape(job.steps, 1, *p.shape)
             getattr(traces, kind)[p.name] = found.astype(bool) if kind == "spikes" else found
+    for name in _learning(job.program, job.steps):
+        traces.weights[name] = results[f"{key}/{name}/weights"].astype(np.int64)[None]
     whole, start = results[f"{key}/seconds"]
     return Ran(traces, float(whole), float(start))

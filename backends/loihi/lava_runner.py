@@ -4,8 +4,8 @@
     python lava_runner.py JOBS.npz RESULTS.npz
 
 A script for a Python that has Lava, and no qsc. `qsc.backends.loihi.lava` writes JOBS.npz, which is JSON (`jobs`) and
-the arrays that it names, and reads the results: `K/POPULATION/spikes`, `u` and `v` (steps, neurons), and `K/seconds`,
-the wall time of the K-th job and of its first step.
+the arrays that it names, and reads the results: `K/POPULATION/spikes`, `u` and `v` (steps, neurons),
+`K/CONNECTION/weights` of those that learn, and `K/seconds`, the wall time of the K-th job and of its first step.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ import time
 from typing import Any
 
 import numpy as np
+from lava.magma.core.learning.learning_rule import Loihi2FLearningRule
 from lava.magma.core.run_conditions import RunSteps
 from lava.magma.core.run_configs import Loihi2SimCfg
 from lava.proc.conv.process import Conv
-from lava.proc.dense.process import DelayDense, Dense
+from lava.proc.dense.process import DelayDense, Dense, LearningDense
 from lava.proc.io.source import RingBuffer
 from lava.proc.lif.process import LIF
 from lava.proc.monitor.process import Monitor
@@ -35,6 +36,21 @@ def matrix(arrays: dict[str, np.ndarray], key: str) -> Any:
     parts = tuple(arrays[f"{key}/{part}"] for part in ("data", "indices", "indptr"))
     shape: Any = tuple(arrays[f"{key}/shape"])
     return csr_matrix(parts, shape)
+
+
+def learn(c: dict[str, Any], arrays: dict[str, np.ndarray], source: Any, neurons: Any) -> Any:
+    """Adds one connection that learns, and gives it back."""
+    made = LearningDense(
+        weights=arrays[c["weight"]],
+        weight_exp=c["exponent"],
+        num_weight_bits=8,
+        sign_mode=SignMode[c["sign"].upper()],
+        learning_rule=Loihi2FLearningRule(**c["rule"], t_epoch=1),
+    )
+    source.connect(made.s_in)
+    made.a_out.connect(neurons.a_in)
+    neurons.s_out.connect(made.s_in_bap)
+    return made
 
 
 def connect(c: dict[str, Any], arrays: dict[str, np.ndarray], source: Any, target: Any) -> None:
@@ -79,8 +95,12 @@ def run(job: dict[str, Any], arrays: dict[str, np.ndarray]) -> tuple[dict[str, n
         registers = {name: arrays[key] for name, key in p["registers"].items()}
         neurons[p["name"]] = LIF(shape=(p["count"],), **registers)
         out[p["name"]] = neurons[p["name"]].s_out
+    plastic = {}
     for c in job["connections"]:
-        connect(c, arrays, out[c["source"]], neurons[c["target"]].a_in)
+        if c["kind"] == "learning":
+            plastic[c["name"]] = learn(c, arrays, out[c["source"]], neurons[c["target"]])
+        else:
+            connect(c, arrays, out[c["source"]], neurons[c["target"]].a_in)
     monitors = {}
     if job["record"]:
         for name, lif in neurons.items():
@@ -88,13 +108,16 @@ def run(job: dict[str, Any], arrays: dict[str, np.ndarray]) -> tuple[dict[str, n
                 monitors[name, kind] = monitor = Monitor()
                 monitor.probe(port, steps)
     first = next(iter(neurons.values()))
-    begin = time.perf_counter()
-    first.run(condition=RunSteps(num_steps=1), run_cfg=Loihi2SimCfg(select_tag="fixed_pt"))
-    started = time.perf_counter()
-    if steps > 1:
-        first.run(condition=RunSteps(num_steps=steps - 1), run_cfg=Loihi2SimCfg(select_tag="fixed_pt"))
-    ended = time.perf_counter()
+    after = job["weights_after"]
     found = {}
+    begin = started = time.perf_counter()
+    done = 0
+    for stop in sorted({1, *after.values(), steps}):
+        first.run(condition=RunSteps(num_steps=stop - done), run_cfg=Loihi2SimCfg(select_tag="fixed_pt"))
+        started = started if done else time.perf_counter()
+        done = stop
+        found.update({f"{name}/weights": plastic[name].weights.get() for name, end in after.items() if end == done})
+    ended = time.perf_counter()
     for (name, kind), monitor in monitors.items():
         ((data,),) = (each.values() for each in monitor.get_data().values())
         found[f"{name}/{kind}"] = data.astype(np.int32)

@@ -18,7 +18,8 @@ from ...bridges.extras import need
 from ...ir import InputError, TargetError
 from ...ir.diagnostics import Diagnostic
 from .lava import REGISTERS, unrolled
-from .program import Connection, Population, Program, Source
+from .learning_script import lava_lines
+from .program import Connection, Learning, Population, Program, Source
 from .ranges import faults
 
 SCRIPT_FILE, ARRAYS_FILE = "lava_program.py", "lava_arrays.npz"
@@ -28,9 +29,11 @@ _SKIP = "# pyright: reportMissingImports=false\n"
 _SUM_BITS = 24
 
 _MODULES = {
+    "= Loihi2FLearningRule(": "lava.magma.core.learning.learning_rule import Loihi2FLearningRule",
     "= Conv(": "lava.proc.conv.process import Conv",
     "= DelayDense(": "lava.proc.dense.process import DelayDense",
     "= Dense(": "lava.proc.dense.process import Dense",
+    "= LearningDense(": "lava.proc.dense.process import LearningDense",
     "= RingBuffer(": "lava.proc.io.source import RingBuffer",
     "= LIF(": "lava.proc.lif.process import LIF",
     "= DelaySparse(": "lava.proc.sparse.process import DelaySparse",
@@ -81,6 +84,9 @@ def _program(program: Program, steps: int, arrays: Arrays) -> Iterator[str]:
     nets = [f"[{', '.join(map(_text, net))}]," for net in _nets(program)]
     yield from ("", *_table("NETS", "[]", nets))
     yield '"""Populations that are linked; nets that are not run one after the other."""'
+    learning = [f"{_text(c.name)}: {_text(c.target)}," for c in program.connections if c.learning is not None]
+    yield from ("", *_table("LEARNING", "{}", learning))
+    yield '"""Connection that learns -> the population behind it."""'
     yield ""
     yield ""
     yield "def build(inputs: dict[str, np.ndarray], arrays: dict[str, np.ndarray]) -> dict[str, Any]:"
@@ -92,7 +98,10 @@ def _program(program: Program, steps: int, arrays: Arrays) -> Iterator[str]:
         yield from _lines(f"    made[{_text(p.name)}] = LIF", _neurons(p, arrays))
     for c in program.connections:
         yield ""
-        yield from _connection(c, ends, arrays)
+        if c.learning is None:
+            yield from _connection(c, ends, arrays)
+        else:
+            yield from _plastic(c, c.learning, arrays)
     yield "    return made"
     yield ""
 
@@ -172,6 +181,17 @@ def _connection(c: Connection, ends: dict[str, Source | Population], arrays: Arr
     yield from _lines(f"    synapses = {kind}", arguments)
     yield f"    made[{_text(c.source)}].s_out.connect(synapses.s_in)"
     yield f"    synapses.a_out.connect(made[{_text(c.target)}].a_in)"
+
+
+def _plastic(c: Connection, learning: Learning, arrays: Arrays) -> Iterator[str]:
+    weights = _held(f"{c.name}/weight", c.weight, arrays)
+    source, target = f"made[{_text(c.source)}]", f"made[{_text(c.target)}]"
+    yield f"    # {_text(c.name)}: from {_text(c.source)} to {_text(c.target)}, and it learns from the spikes of both."
+    lines = lava_lines(
+        learning.rule, "synapses", weights, source, target, seed=learning.seed, weight_exponent=c.exponent
+    )
+    yield from (f"    {line}" for line in lines)
+    yield f"    made[{_text(c.name)}] = synapses"
 
 
 def _convolution(c: Connection, shape: tuple[int, ...], bits: int, arrays: Arrays) -> dict[str, str]:

@@ -6,7 +6,8 @@
 It needs Python 3.10 (python3.10 -m pip install lava-nc==0.10.0) and lava_arrays.npz beside it.
 
 INPUTS.npz holds an array of whole numbers for every name in SOURCES, (STEPS, *shape). RESULTS.npz gets NAME/spikes for
-every population, (STEPS, *shape), and with --record NAME/u and NAME/v, each after the step.
+every population, (STEPS, *shape), with --record NAME/u and NAME/v, each after the step, and NAME/weights of every
+connection that learns, after the last step.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ STEPS: int = 0
 SOURCES: dict[str, tuple[tuple[int, ...], int]] = {}
 POPULATIONS: dict[str, tuple[int, ...]] = {}
 NETS: list[list[str]] = []
+LEARNING: dict[str, str] = {}
 
 
 def build(inputs: dict[str, np.ndarray], arrays: dict[str, np.ndarray]) -> dict[str, Any]:
@@ -138,7 +140,7 @@ class Watchdog(threading.Thread):
 
 
 def run(net: list[str], made: dict[str, Any], record: bool, timeout: float) -> dict[str, np.ndarray]:
-    """What the populations of one net did, (STEPS, *shape) each."""
+    """What the populations of one net did, (STEPS, *shape) each, and what its synapses have learned."""
     monitors: dict[str, Any] = {}
     for name in net:
         watched = {"spikes": made[name].s_out}
@@ -157,6 +159,8 @@ def run(net: list[str], made: dict[str, Any], record: bool, timeout: float) -> d
             ((values,),) = (each.values() for each in monitor.get_data().values())
             name, _, kind = key.rpartition("/")
             found[key] = values.reshape(STEPS, *POPULATIONS[name]).astype(bool if kind == "spikes" else np.int32)
+        learned = [name for name, target in LEARNING.items() if target in net]
+        found.update({f"{name}/weights": made[name].weights.get().astype(np.int32) for name in learned})
         watchdog.stopping = True
         head.stop()
     finally:

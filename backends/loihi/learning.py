@@ -19,56 +19,26 @@ from dataclasses import dataclass
 
 from ...ir import TargetError
 from ...ir.ops import Plasticity
-from ...ir.plasticity import TRACES, Factor, Product, Rule
+from ...ir.plasticity import Factor, Product, Rule
+from ...ir.whole_learning import (
+    ACCUMULATOR_BITS,
+    LEAST,
+    LIMITS,
+    MANTISSA,
+    MOST,
+    PRODUCT_BITS,
+    TRACE_LIMIT,
+    WIDTHS,
+    ChipProduct,
+    ChipTrace,
+    WholeRule,
+    gates_of,
+    nearest,
+    product_bits,
+)
 
-MANTISSA, LEAST, MOST = 7, -7, 8
-"""Largest mantissa; least and largest exponent of a constant."""
-TRACE_LIMIT = 127
-WIDTHS = {"x0": 1, "y0": 1, "w": 9} | dict.fromkeys(TRACES, 7)
-MANTISSA_BITS, ACCUMULATOR_BITS, PRODUCT_BITS = 4, 15, 31
-LIMITS = {"excitatory": (0, 255), "inhibitory": (-255, 0), "mixed": (-256, 255)}
-"""Sign of the weights -> least and largest weight on the chip."""
 USED = 4.0
 """How many impulses a trace is taken to reach where nobody measured it."""
-
-
-@dataclass(frozen=True)
-class ChipProduct:
-    """mantissa * 2^exponent * dependency * factors. dependency: "x0", "y0" or "u"; spikes: further ones of x0 and y0,
-    as factors; decimation: k of u_k."""
-
-    mantissa: int
-    exponent: int
-    dependency: str
-    spikes: tuple[str, ...]
-    factors: tuple[tuple[str, int], ...]
-    decimation: int = 0
-
-    @property
-    def bits(self) -> int:
-        """Bits of the product before it is shifted."""
-        return product_bits(self.spikes, [name for name, _ in self.factors])
-
-    @property
-    def shift(self) -> int:
-        """How far Lava's fixed-point model shifts the product right."""
-        return max(0, self.bits - ACCUMULATOR_BITS)
-
-    def __str__(self) -> str:
-        gate = f"u{self.decimation}" if self.dependency == "u" else self.dependency
-        factors = [f"({name} {'-' if c < 0 else '+'} {abs(c)})" if c else name for name, c in self.factors]
-        return "*".join([f"{self.mantissa}*2^{self.exponent}", gate, *self.spikes, *factors])
-
-
-@dataclass(frozen=True)
-class ChipTrace:
-    """A trace on the chip: impulse in its units, time constant in steps, and how many of its units are one unit of the
-    rule's. A trace that the neuron delivers (`delivered`) has them as what the neuron has to do."""
-
-    impulse: float
-    tau: float
-    scale: float
-    delivered: bool = False
 
 
 @dataclass(frozen=True)
@@ -89,25 +59,16 @@ class Rounding:
 
 
 @dataclass(frozen=True)
-class ChipRule:
+class ChipRule(WholeRule):
     """What one plastic connection is on the chip.
 
-    weight_scale: units of the chip that are one unit of the rule's weights. three_factor: whether the neuron delivers
-    y1, y2 and y3. roundings: every constant that is not exactly as wanted.
+    weight_scale: units of the chip that are one unit of the rule's weights. fixed: whether it is for whole numbers.
+    roundings: every constant that is not exactly as wanted.
     """
 
-    products: tuple[ChipProduct, ...]
-    traces: dict[str, ChipTrace]
-    weight_scale: float
-    sign: str
-    fixed: bool
-    three_factor: bool
-    roundings: tuple[Rounding, ...]
-
-    @property
-    def text(self) -> str:
-        """The rule in Lava's grammar."""
-        return " + ".join(map(str, self.products)).replace("+ -", "- ")
+    weight_scale: float = 1.0
+    fixed: bool = True
+    roundings: tuple[Rounding, ...] = ()
 
 
 def chip_rule(
@@ -138,7 +99,7 @@ def _refuse(rule: Rule, fixed: bool) -> None:
         names = " and ".join(f"u{k}" for k in rule.decimations)
         raise _no(f"it has {names}, and the chip counts one number of steps", "use one u_k in all products")
     for p in rule.products:
-        gates = _gates(p)[0]
+        gates = gates_of(p)[0]
         if not fixed and len(gates) > 1:
             raise _no(
                 f"Lava's model in floating point does not evaluate {'*'.join(gates)}", "its fixed-point model does"
@@ -146,18 +107,6 @@ def _refuse(rule: Rule, fixed: bool) -> None:
         bits = product_bits(gates[1:], [f.name for f in p.factors])
         if fixed and bits > PRODUCT_BITS:
             raise _no(f"`{p}` has {bits} bits, the chip's products {PRODUCT_BITS}", "use fewer factors in a product")
-
-
-def product_bits(spikes: tuple[str, ...], factors: list[str]) -> int:
-    """Bits of a product with its mantissa; the first spike only gates it and costs none."""
-    return sum(WIDTHS[name] for name in (*spikes, *factors)) + MANTISSA_BITS
-
-
-def _gates(p: Product) -> tuple[tuple[str, ...], int]:
-    """What gates a product, u first, and k. u_0 is 1 in every step, so beside x0 or y0 it does nothing."""
-    if p.decimation is None or (p.decimation == 0 and p.spikes):
-        return p.spikes, 0
-    return ("u", *p.spikes), p.decimation
 
 
 def _no(why: str, help: str) -> TargetError:
@@ -179,20 +128,6 @@ def _filling(op: Plasticity, sign: str) -> float:
     return min(ratios)
 
 
-def nearest(wanted: float, shift: int) -> tuple[int, int] | None:
-    """(mantissa, exponent) of the nearest constant whose product is shifted right by `shift`; None where it is 0."""
-    best: tuple[float, int, int] | None = None
-    for exponent in range(LEAST, MOST + 1):
-        unit = 2.0 ** (exponent - shift)
-        mantissa = min(max(round(wanted / unit), -MANTISSA), MANTISSA)
-        found = (abs(mantissa * unit - wanted), abs(mantissa), exponent)
-        if mantissa and (best is None or found < best):
-            best = found
-    if best is None or best[0] >= abs(wanted):
-        return None
-    return int(math.copysign(best[1], wanted)), best[2]
-
-
 @dataclass(frozen=True)
 class _Problem:
     """The choice of scales: one for the weights and one for every trace."""
@@ -212,7 +147,7 @@ class _Problem:
         return TRACE_LIMIT / (self.peaks.get(name) or usual or 1.0)
 
     def shift(self, p: Product) -> int:
-        gates, _ = _gates(p)
+        gates, _ = gates_of(p)
         return max(0, product_bits(gates[1:], [f.name for f in p.factors]) - ACCUMULATOR_BITS) if self.fixed else 0
 
     def constant(self, p: Product, weight_scale: float, scales: Mapping[str, float]) -> float:
@@ -306,7 +241,7 @@ class _Problem:
             bounds = (("lower bound", self.op.low, low), ("upper bound", self.op.high, high))
             roundings += [Rounding(what, bound * weight_scale, limit) for what, bound, limit in bounds]
         kept = tuple(r for r in roundings if not math.isclose(r.wanted, r.given, rel_tol=1e-9))
-        return ChipRule(products, traces, weight_scale, sign, self.fixed, bool(self.op.third), kept)
+        return ChipRule(products, traces, sign, bool(self.op.third), weight_scale, self.fixed, kept)
 
     def _trace(self, name: str, scale: float) -> ChipTrace:
         if name in self.op.third:
@@ -318,7 +253,7 @@ class _Problem:
     def _product(
         self, p: Product, weight_scale: float, scales: Mapping[str, float], roundings: list[Rounding]
     ) -> ChipProduct:
-        gates, decimation = _gates(p)
+        gates, decimation = gates_of(p)
         shift = self.shift(p)
         wanted = self.constant(p, weight_scale, scales)
         found = nearest(wanted, shift)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...ir.plasticity import POST_TRACES, PRE_TRACES
-from .learning import ChipRule
+from ...ir.whole_learning import WholeRule
 
 IMPORTS = (
     "from lava.magma.core.learning.learning_rule import Loihi2FLearningRule, Loihi3FLearningRule",
@@ -14,7 +14,7 @@ IMPORTS = (
 
 
 def lava_lines(
-    rule: ChipRule, name: str, weights: str, pre: str, post: str, *, seed: int = 0, weight_exponent: int = 0
+    rule: WholeRule, name: str, weights: str, pre: str, post: str, *, seed: int = 0, weight_exponent: int = 0
 ) -> list[str]:
     """The rule, the synapses and how they are connected, one statement a line.
 
@@ -50,7 +50,7 @@ def lava_lines(
     return lines
 
 
-def _delivery(rule: ChipRule, key: str) -> str:
+def _delivery(rule: WholeRule, key: str) -> str:
     trace = rule.traces[key]
     if trace.tau or trace.impulse:
         return f"a trace of their spikes with the impulse {trace.impulse:g} and the time constant {trace.tau:g}"

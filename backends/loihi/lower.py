@@ -15,8 +15,10 @@ import numpy as np
 from ...bridges.networks import Layer, Network, Neurons
 from ...ir import TargetError
 from ...ir.diagnostics import UNKNOWN, Diagnostic, Location
+from ...ir.ops import LoihiPlasticity
 from ...ir.ops.fixed import LoihiLif
-from .program import Connection, Population, Program, Source, Window
+from .learning_network import reasons_against_learning
+from .program import Connection, Learning, Population, Program, Source, Window
 
 ALWAYS = "always"
 """Name of the source that spikes in every step: what a synaptic current gets in every step."""
@@ -37,6 +39,11 @@ class Synapse:
     shift: int
 
     @property
+    def rule(self) -> LoihiPlasticity | None:
+        """How it learns, or None."""
+        return self.layer.fields.get("rule")
+
+    @property
     def delays(self) -> np.ndarray | None:
         """Steps of every synapse, or None."""
         return self.layer.array("steps") if "steps" in self.layer.fields else None
@@ -53,7 +60,9 @@ def make_program(network: Network, message_bits: dict[str, int]) -> tuple[Progra
     message_bits: input -> bits of its graded spikes with their sign, 0 for binary ones. TargetError where time does not
     work out, or where a bias cannot be held back until a population's input arrives.
     """
-    found = [s for name, part in network.parts.items() if isinstance(part, Neurons) for s in _into(network, name)]
+    if reasons := list(reasons_against_learning(network)):
+        raise TargetError([Diagnostic("T0003", reason) for reason in reasons])
+    found = _synapses(network)
     levels = _levels(network, found)
     sources = [Source(i.name, i.shape, message_bits[i.name]) for i in network.inputs]
     connections = [c for s in found for c in _connection(s, levels, network)]
@@ -68,8 +77,24 @@ def make_program(network: Network, message_bits: dict[str, int]) -> tuple[Progra
         channels = max(c.weight.shape[1] for c in biases)
         sources.append(Source(ALWAYS, (channels,)))
         connections += [_widened(c, channels) for c in biases]
-    latency = max(levels[name] for name in network.outputs)
-    return Program(tuple(sources), tuple(populations), tuple(connections), tuple(network.outputs), latency), levels
+    latency = max(levels[end_of(network, name)] for name in network.outputs)
+    outputs = tuple(name for name in network.outputs if isinstance(network.parts[name], Neurons))
+    return Program(tuple(sources), tuple(populations), tuple(connections), outputs, latency), levels
+
+
+def end_of(network: Network, output: str) -> str:
+    """The population of an output: itself, or that behind synapses whose weights are read."""
+    part = network.parts[output]
+    return part.fields["post"][0] if isinstance(part, Layer) else output
+
+
+def levels_of(network: Network) -> dict[str, int]:
+    """How many steps later every population and input runs on the chip. TargetError where time does not work out."""
+    return _levels(network, _synapses(network))
+
+
+def _synapses(network: Network) -> list[Synapse]:
+    return [s for name, part in network.parts.items() if isinstance(part, Neurons) for s in _into(network, name)]
 
 
 def _into(network: Network, name: str) -> list[Synapse]:
@@ -110,6 +135,9 @@ def _levels(network: Network, found: list[Synapse]) -> dict[str, int]:
             wanted = levels[s.source] + 1 - s.least
             if levels[s.target] < wanted:
                 levels[s.target], changed = wanted, s.target
+            elif s.rule is not None and levels[s.target] > wanted and s.source in names:
+                # Synapses that learn have no delays: what comes before them waits.
+                levels[s.source], changed = levels[s.target] - 1 + s.least, s.source
         if not changed:
             return levels
     text = f"a loop through {changed} takes fewer steps than it has connections, and on Loihi each costs one"
@@ -119,6 +147,8 @@ def _levels(network: Network, found: list[Synapse]) -> dict[str, int]:
 def _connection(s: Synapse, levels: dict[str, int], network: Network) -> list[Connection]:
     """The connection of a synapse, its weights at the upper end of the chip's 8 bits."""
     weight = s.layer.array("weight").astype(np.int64)
+    if s.rule is not None:
+        return [_plastic(s, s.rule, levels, weight)]
     sign = (
         "mixed" if (weight < 0).any() and (weight > 0).any() else "inhibitory" if (weight < 0).any() else "excitatory"
     )
@@ -146,6 +176,17 @@ def _connection(s: Synapse, levels: dict[str, int], network: Network) -> list[Co
             window is None and _thin(weight),
         )
     ]
+
+
+def _plastic(s: Synapse, op: LoihiPlasticity, levels: dict[str, int], weight: np.ndarray) -> Connection:
+    """The connection of synapses that learn, its weights in the units of the rule."""
+    late = s.steps + levels[s.target] - levels[s.source] - 1
+    if late:
+        text = f"spikes from {s.source} to {s.target} wait {late} steps, and synapses that learn have no delays"
+        help = f"let the other ways to {s.target} take as many steps more, or fewer before {s.source}"
+        raise TargetError([Diagnostic("T0003", text, s.layer.location, help=help)])
+    learning = Learning(op.whole, op.seed)
+    return Connection(s.name, s.source, s.target, weight, 8, s.shift, op.sign, learning=learning)
 
 
 def _left_out(weight: np.ndarray, sign: str, shift: int) -> int:

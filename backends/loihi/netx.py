@@ -224,6 +224,8 @@ def _against_neurons(p: Population) -> Iterator[str]:
 
 def _against_synapses(c: Connection) -> Iterator[str]:
     what = f"connection {c.name}"
+    if c.learning is not None:
+        yield f"{what} learns, and its reader holds weights still"
     if c.delays is not None and c.window is not None:
         yield f"{what} is a convolution with delays, which its reader drops"
     elif c.delays is not None and c.delays.max(initial=0) > MOST_DELAY:

@@ -20,6 +20,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from ...ir.whole_learning import WholeRule
+
 Synapses: TypeAlias = Any
 """np.ndarray, or scipy.sparse.csr_array for a matrix without its zeros; scipy has no types for a checker."""
 
@@ -80,6 +82,18 @@ class Window:
 
 
 @dataclass(frozen=True)
+class Learning:
+    """How the weights of a connection move after every step, from the spikes of its source and its target in it.
+
+    rule: in whole numbers, its sign that of the connection. seed: of the random numbers by which traces and weights are
+    rounded, at least 0. What a spike brings is what the weight was before the step's learning.
+    """
+
+    rule: WholeRule
+    seed: int = 0
+
+
+@dataclass(frozen=True)
 class Connection:
     """Synapses from a source or population to a population.
 
@@ -89,7 +103,8 @@ class Connection:
     shifted by it after it is formed, to the right rounding down. delays: None or one number 0..63 a synapse, of the
     shape of `weight`, or of `weight.data` where that is a csr_array; steps beside the one that every connection costs.
     What arrives by each delay is shifted on its own, then added. sparse: whether the chip stores only weights that are
-    not zero.
+    not zero. learning: how its weights move, None where they stay. Those that move have 8 bits, and neither window nor
+    delays, are not sparse and take spikes of 0 and 1; `weight` is what they begin with.
     """
 
     name: str
@@ -102,6 +117,7 @@ class Connection:
     delays: np.ndarray | None = None
     window: Window | None = None
     sparse: bool = False
+    learning: Learning | None = None
 
     def effective(self) -> Synapses:
         """The weights that the chip multiplies with, int32, in the form of `weight`.

@@ -15,7 +15,9 @@ import numpy as np
 
 from ...bridges.extras import need
 from ...ir import InputError
-from .program import Connection, Population, Program, Source, Synapses, Window
+from ...ir.plasticity import TRACES
+from ...ir.whole_learning import whole_rule
+from .program import Connection, Learning, Population, Program, Source, Synapses, Window
 
 JSON_FILE, ARRAYS_FILE = "program.json", "program.safetensors"
 SCHEMA = 1
@@ -62,6 +64,9 @@ def _connection(c: Connection, held: Callable[[str, Any], Any]) -> dict[str, Any
         parts = {part: held(f"{c.name}.weight.{part}", getattr(c.weight, part)) for part in _PARTS}
         facts["weight"] = {**parts, "shape": [int(n) for n in c.weight.shape]}
     facts["delays"] = held(f"{c.name}.delays", c.delays)
+    if c.learning is not None:
+        traces = {name: [float(t.tau), float(t.impulse)] for name, t in c.learning.rule.traces.items()}
+        facts["learning"] = {"rule": c.learning.rule.text, "traces": traces, "seed": int(c.learning.seed)}
     if c.window is not None:
         facts["window"] = {pair: list(getattr(c.window, pair)) for pair in _PAIRS} | {"groups": c.window.groups}
     return facts
@@ -133,7 +138,20 @@ def _read_connection(facts: _Reader) -> Connection:
         facts.none("delays") if facts.value("delays") is None else facts.array("delays"),
         _window(facts.inner("window")) if facts.has("window") else None,
         facts.flag("sparse"),
+        _learning(facts.inner("learning"), facts.text("sign")) if facts.has("learning") else None,
     )
+    facts.end()
+    return made
+
+
+def _learning(facts: _Reader, sign: str) -> Learning:
+    inner = facts.inner("traces")
+    traces = {name: inner.pair(name) for name in TRACES if inner.has(name)}
+    inner.end()
+    try:
+        made = Learning(whole_rule(facts.text("rule"), traces, sign), facts.whole("seed"))
+    except ValueError as fault:
+        raise ValueError(f"{facts.where}: {fault}") from None
     facts.end()
     return made
 
@@ -195,6 +213,10 @@ class _Reader:
     def number(self, name: str) -> float:
         return float(self._take(name, lambda value: type(value) in (int, float), "a number"))
 
+    def pair(self, name: str) -> tuple[float, float]:
+        first, second = self._take(name, _is_pair, "a list of two numbers")
+        return float(first), float(second)
+
     def flag(self, name: str) -> bool:
         return self._take(name, lambda value: isinstance(value, bool), "true or false")
 
@@ -229,6 +251,10 @@ class _Reader:
             raise ValueError(f"{self.where}: {name} is {value!r:.40}; it takes {kind}")
         self.taken.add(name)
         return value
+
+
+def _is_pair(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(type(part) in (int, float) for part in value)
 
 
 def _all(value: Any, kind: type) -> bool:

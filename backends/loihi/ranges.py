@@ -13,7 +13,8 @@ from math import prod
 import numpy as np
 
 from ...ir.diagnostics import Diagnostic, did_you_mean
-from .program import CLIPS, Connection, Population, Program, Source, Synapses
+from ...ir.whole_learning import whole_rule
+from .program import CLIPS, Connection, Learning, Population, Program, Source, Synapses
 
 CODE = "T0006"
 
@@ -129,6 +130,8 @@ def _connections(program: Program) -> Iterator[Diagnostic]:
         yield from found
         if not found:
             yield from _weights(c)
+        if c.learning is not None:
+            yield from _learning(c, c.learning, getattr(ends.get(c.source), "message_bits", 0))
         if c.source in ends and c.target in populations:
             wrong = list(_geometry(c, ends[c.source].shape, ends[c.target].shape))
             yield from wrong
@@ -147,6 +150,28 @@ def _settings(c: Connection) -> Iterator[Diagnostic]:
     if c.delays.shape != _stored(c).shape:
         yield _fault(f"{what} delays are of shape {c.delays.shape}; its weights are of {_stored(c).shape}")
     yield from _whole(f"{what} delays", c.delays) or _outside(f"{what} delay", c.delays, FIELDS["delays"])
+
+
+def _learning(c: Connection, learning: Learning, message_bits: int) -> Iterator[Diagnostic]:
+    what, rule = f"connection {c.name} learns:", learning.rule
+    refused = {
+        "it is a convolution": c.window is not None,
+        "its synapses have delays": c.delays is not None,
+        "it is sparse": c.sparse or not isinstance(c.weight, np.ndarray),
+        f"weights of {c.weight_bits} bits, not of 8": c.weight_bits != 8,
+        f"its rule is for {rule.sign} weights, and they are {c.sign}": rule.sign != c.sign,
+        f"its source sends spikes of {message_bits} bits, not of 0 and 1": message_bits != 0,
+        "its neurons would have to deliver traces": rule.three_factor,
+        f"the seed {learning.seed} is below 0": learning.seed < 0,
+    }
+    yield from (_fault(f"{what} {reason}") for reason, holds in refused.items() if holds)
+    try:
+        stated = whole_rule(rule.text, {name: (t.tau, t.impulse) for name, t in rule.traces.items()}, rule.sign)
+    except ValueError as fault:
+        yield _fault(f"{what} {fault}")
+        return
+    if stated.products != rule.products:
+        yield _fault(f"{what} `{rule.text}` has constants in another form: `{stated.text}`")
 
 
 def _stored(c: Connection) -> np.ndarray:

@@ -18,6 +18,7 @@ from ...ir import InputError, TargetError
 from ...ir.diagnostics import did_you_mean
 from .arrays import Kit, kit_of
 from .neurons import Neurons
+from .plastic import PlasticSynapses
 from .products import Branch, branches
 from .program import Population, Program, Source
 from .ranges import faults
@@ -35,13 +36,15 @@ class Traces:
     """What a run recorded, for each population.
 
     spikes: bool, u, v: int32, (steps, batch, *shape), after each step, v after the reset; counts: int64, (batch,
-    *shape), spikes over all steps. What was not asked for is empty.
+    *shape), spikes over all steps. What was not asked for is empty. weights: connection that learns -> int64, (batch,
+    out, in), after the last step, or after the step that was asked for.
     """
 
     spikes: dict[str, np.ndarray] = field(default_factory=dict)
     u: dict[str, np.ndarray] = field(default_factory=dict)
     v: dict[str, np.ndarray] = field(default_factory=dict)
     counts: dict[str, np.ndarray] = field(default_factory=dict)
+    weights: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 def run(
@@ -52,12 +55,14 @@ def run(
     *,
     populations: Collection[str] | None = None,
     device: str = "numpy",
+    weights_after: Mapping[str, int] | None = None,
 ) -> Traces:
     """Spikes, u and v of a program, bit for bit those of Lava 0.10.
 
     inputs: source -> whole numbers (steps, batch, *shape), 0 and 1 but for graded spikes. record: of spikes, u, v and
     counts. populations: those that are recorded [all]. device: numpy, or a device of torch (cpu, cuda); the numbers are
-    the same on all of them. Raises TargetError T0006 for a program that does not fit the registers, InputError R0001
+    the same on all of them. weights_after: connection that learns -> the steps after which its weights are kept [all].
+    Raises TargetError T0006 for a program that does not fit the registers, InputError R0001
     for inputs that do not fit the program, O0002 for anything unknown to be recorded.
     """
     if found := faults(program):
@@ -67,12 +72,23 @@ def run(
     _known("population", wanted, names)
     _known("record", record, RECORDS)
     batch = _batch(program, inputs, steps)
-    simulation = _Simulation(program, batch, kit_of(device))
+    simulation = _Simulation(program, batch, kit_of(device), _ends(program, steps, weights_after or {}))
     recorder = _Recorder(program, wanted, record, steps, batch, simulation.kit)
     for start in range(0, steps, simulation.chunk):
         stop = min(start + simulation.chunk, steps)
         simulation.take({name: values[start:stop] for name, values in inputs.items()}, start, stop - start, recorder)
+    recorder.traces.weights = {s.name: s.kept for leaves in simulation.plastic.values() for s in leaves}
     return recorder.traces
+
+
+def _ends(program: Program, steps: int, weights_after: Mapping[str, int]) -> dict[str, int]:
+    """Connection that learns -> the steps after which its weights are kept."""
+    learning = [c.name for c in program.connections if c.learning is not None]
+    _known("connection that learns", weights_after, learning)
+    for name, after in weights_after.items():
+        if not 1 <= after <= steps:
+            raise _unfit(f"weights of {name} after {after} steps are asked for, of a run of {steps}")
+    return dict.fromkeys(learning, steps) | dict(weights_after)
 
 
 def _known(what: str, given: Collection[str], known: Sequence[str]) -> None:
@@ -154,14 +170,21 @@ class _Recorder:
 class _Simulation:
     """A program made ready: its products, the state of its neurons, and what is on its way to them."""
 
-    def __init__(self, program: Program, batch: int, kit: Kit) -> None:
+    def __init__(self, program: Program, batch: int, kit: Kit, ends_of_learning: Mapping[str, int]) -> None:
         ends: dict[str, Source | Population] = {e.name: e for e in (*program.sources, *program.populations)}
         self.kit, self.batch = kit, batch
         self.graded = {s.name: s.message_bits for s in program.sources}
         self.leaving: dict[str, list[tuple[str, Branch]]] = {name: [] for name in ends}
         peak = dict.fromkeys(ends, 0.0)
         reach = dict.fromkeys(ends, 1)
+        self.plastic: dict[str, list[PlasticSynapses]] = {p.name: [] for p in program.populations}
+        """Population -> the connections into it that learn."""
         for c in program.connections:
+            if c.learning is not None:
+                made = PlasticSynapses.of(c, c.learning, batch, ends_of_learning[c.name])
+                self.plastic[c.target].append(made)
+                peak[c.target] += made.bound
+                continue
             for branch in branches(c, ends[c.source].shape, self.graded.get(c.source, 0), kit):
                 self.leaving[c.source].append((c.target, branch))
                 peak[c.target] += branch.bound
@@ -177,16 +200,22 @@ class _Simulation:
         self.v = {name: kit.zeros(shape, "float64") for name, shape in made.items()}
         self.spikes = {name: kit.zeros(shape, "bool") for name, shape in made.items()}
         after = {name: [target for target, _ in leaving] for name, leaving in self.leaving.items()}
+        for target, found in self.plastic.items():
+            for synapses in found:
+                after[synapses.source].append(target)
         self.groups = components([p.name for p in program.populations], after)
 
     def take(self, inputs: Mapping[str, np.ndarray], start: int, steps: int, recorder: _Recorder) -> None:
         """`steps` steps from step `start` on; inputs are those of these steps."""
+        given: dict[str, Any] = {}
         for name, values in inputs.items():
             kind = np.float64 if self.graded[name] else bool
-            self._send(self.kit.put(values.reshape(steps, self.batch, -1).astype(kind)), self.leaving[name], 0)
+            given[name] = self.kit.put(values.reshape(steps, self.batch, -1).astype(kind))
+            self._send(given[name], self.leaving[name], 0)
         for group in self.groups:
             inside = {name: [leaf for leaf in self.leaving[name] if leaf[0] in group] for name in group}
-            size = 1 if any(inside.values()) else steps
+            learning = [(name, synapses) for name in group for synapses in self.plastic[name]]
+            size = 1 if learning or any(inside.values()) else steps
             kept = {
                 name: (self.arriving[name][:steps], self.v[name][:steps], self.spikes[name][:steps]) for name in group
             }
@@ -196,6 +225,11 @@ class _Simulation:
                     self.neurons[name].advance(u[part], v[part], spikes[part])
                 for name, (_, _, spikes) in kept.items():
                     self._send(spikes[part], inside[name], at)
+                for name, synapses in learning:
+                    before = given[synapses.source] if synapses.source in given else self.spikes[synapses.source]
+                    total = synapses.take(self.kit.get(before[at]), self.kit.get(self.spikes[name][at]))
+                    place = self.arriving[name][at + 1]
+                    place += self.kit.put(total)
             for name, (u, v, spikes) in kept.items():
                 recorder.note(name, start, spikes, u, v)
                 self._send(spikes, [leaf for leaf in self.leaving[name] if leaf not in inside[name]], 0)

@@ -9,8 +9,10 @@ import numpy as np
 
 from ...ir import DYNAMIC, Graph, GraphBuilder, Module, Type, Value, ops
 from ...ir.graph import Op
+from ...ir.plasticity import PRE_TRACES
 from ...ir.types import dtype_name
 from .network import Layer, Network, Neurons, Part, parameter_names
+from .plastic import counts_steps, trace_names
 
 STATES = {1: ("v",), 2: ("i", "v")}
 """Number of states -> their names, in the order of the op's results."""
@@ -36,8 +38,10 @@ class Builder:
         """`part.v` and the like -> the state after the step."""
         self._carried: list[tuple[Value, Value]] = []
         """What a step begins with, and what it ends with."""
-        self._late: list[tuple[str, list[Value]]] = []
-        """Part -> what it put out 1, 2, ... steps ago."""
+        self._begun: dict[str, Value] = {}
+        """Plastic part -> the weights that it begins with."""
+        self._counts: dict[str, int] = {}
+        """Carried number of steps -> the first."""
 
     def graph(self, record: Sequence[str] = ()) -> Graph:
         """The region: inputs of the network, then its outputs, then what is recorded, each with time first.
@@ -49,6 +53,10 @@ class Builder:
         for edge in network.edges:
             delays[edge.source] = max(delays.get(edge.source, 0), edge.steps)
         given = sorted(network.inputs, key=lambda i: not i.sequence)
+        for name in self._plastic():
+            for side in ("pre", "post"):
+                source, steps = self._layer_of(name).fields[side]
+                delays[source] = max(delays.get(source, 0), steps)
         held = {name: [self._state(name, k) for k in range(steps)] for name, steps in delays.items() if steps}
         lines = {name: self._line(name, part) for name, part in network.parts.items() if _has_line(part)}
         states = {
@@ -56,6 +64,7 @@ class Builder:
             for name, part in network.parts.items()
             if isinstance(part, Neurons)
         }
+        plastic = {name: self._begin(name) for name in self._plastic()}
         starts = list(body.inputs)
         for source in given:
             self._values[source.name] = body.input(source.name, Type("f32", (DYNAMIC, *source.shape)))
@@ -67,17 +76,23 @@ class Builder:
             x = self._total([self._come(e.source, e.steps, held) for e in network.into(name)])
             if isinstance(part, Neurons):
                 ends |= self._neurons(name, part, x, states[name])
+            elif name in plastic:
+                self._values[name] = self._brought(name, x, plastic[name][0])
             else:
                 self._values[name] = self._layer(name, part, x, lines.get(name), ends)
+        for name, carried in plastic.items():
+            ends |= self._learned(name, carried, held)
         for name, chain in held.items():
             now = [self._as_number(self._values[name]), *chain[:-1]]
             ends |= {place.name: value for place, value in zip(chain, now, strict=True)}
-        outputs = [self._values[name] for name in network.outputs]
+        outputs = [self._values[name] for name in network.outputs if name not in plastic]
         recorded = [self._states.get(name) or self._values[name] for name in record]
         inner = body.graph(*(ends[v.name] for v in starts), *outputs, *recorded)
-        return self._around(inner, given, len(starts))
+        begun = {carried[0].name: name for name, carried in plastic.items()}
+        return self._around(inner, given, len(starts), begun)
 
-    def _around(self, inner: Graph, given: list[Any], carried: int) -> Graph:
+    def _around(self, inner: Graph, given: list[Any], carried: int, begun: Mapping[str, str]) -> Graph:
+        """The loop over time. begun: carried weights that learn -> their part."""
         outer = GraphBuilder(Module("", weights=self.weights))
         steps = self.network.steps
         values = {}
@@ -85,13 +100,22 @@ class Builder:
             shape = (steps, DYNAMIC, *source.shape) if source.sequence else (DYNAMIC, *source.shape)
             values[source.name] = outer.input(source.name, Type("f32", shape))
         lender = next(iter(values.values()))
-        zeros = [
-            outer.add(ops.Constant(0.0, v.type.shape, v.type.dtype), lender, name=v.name)[0]
-            for v in inner.inputs[:carried]
-        ]
+        first = [self._first(outer, v, lender, begun.get(v.name)) for v in inner.inputs[:carried]]
         loop = ops.Scan(steps, inner, carried, sum(source.sequence for source in given))
-        results = outer.add(loop, *zeros, *(values[source.name] for source in given))
-        return outer.graph(*results[carried:])
+        results = outer.add(loop, *first, *(values[source.name] for source in given))
+        learned = {begun[v.name]: r for v, r in zip(inner.inputs, results, strict=False) if v.name in begun}
+        each_step = iter(results[carried:])
+        outputs = [learned[name] if name in learned else next(each_step) for name in self.network.outputs]
+        return outer.graph(*outputs, *each_step)
+
+    def _first(self, outer: GraphBuilder, carried: Value, lender: Value, plastic: str | None) -> Value:
+        """What a carried value is before the first step: zeros, or what learning begins with."""
+        if plastic is not None:
+            outer.module = Module("", weights=self.weights)
+            return outer.add(ops.Expand(carried.type.shape), self._begun[plastic], lender, name=carried.name)[0]
+        constant = ops.Constant(float(self._counts.get(carried.name, 0)), carried.type.shape, carried.type.dtype)
+        size = (lender,) if carried.type.batched else ()
+        return outer.add(constant, *size, name=carried.name)[0]
 
     # States
 
@@ -106,6 +130,50 @@ class Builder:
         source = self.network.into(name)[0].source
         length = int(part.array("steps").max()) + 1
         return self._body.input(f"{name}_line", Type(self._dtype, (length, DYNAMIC, *self._shape(source))))
+
+    # Synapses that learn
+
+    def _plastic(self) -> list[str]:
+        return [n for n, p in self.network.parts.items() if isinstance(p, Layer) and p.kind == "plastic"]
+
+    def _layer_of(self, name: str) -> Layer:
+        part = self.network.parts[name]
+        assert isinstance(part, Layer)
+        return part
+
+    def _begin(self, name: str) -> list[Value]:
+        """Weights, traces and the number of steps that come into a step."""
+        layer = self._layer_of(name)
+        op, weight = layer.fields["rule"], layer.array("weight")
+        self._begun[name] = self._outside(f"{name}.weight", weight)
+        carried = [self._carry_in(f"{name}_w", weight.shape)]
+        for trace in trace_names(op):
+            size = weight.shape[1] if trace in PRE_TRACES else weight.shape[0]
+            carried.append(self._carry_in(f"{name}_{trace}", (size,)))
+        if counts_steps(op):
+            count = self._body.input(f"{name}_steps", Type("i64"))
+            self._counts[count.name] = layer.fields["count"]
+            carried.append(count)
+        return carried
+
+    def _outside(self, name: str, array: np.ndarray) -> Value:
+        """A weight of the type of the network, for the graph around the loop."""
+        return self._weight(name, array.astype(np.float64 if self._dtype == "f64" else np.float32))
+
+    def _brought(self, name: str, x: Value, weights: Value) -> Value:
+        part = self._layer_of(name)
+        outs, ins = part.array("weight").shape
+        (column,) = self._add(ops.Reshape((DYNAMIC, ins, 1)), self._as_number(x), hint=f"{name}_in", part=part)
+        (product,) = self._add(ops.Matmul(), weights, column, hint=name, part=part)
+        return self._add(ops.Reshape((DYNAMIC, outs)), product, hint=name, part=part)[0]
+
+    def _learned(self, name: str, carried: list[Value], held: Mapping[str, list[Value]]) -> dict[str, Value]:
+        """State that comes in -> what the rule makes of it."""
+        part = self._layer_of(name)
+        ends: list[tuple[str, int]] = [part.fields["pre"], part.fields["post"]]
+        pre, post = (self._as_number(self._come(source, steps, held)) for source, steps in ends)
+        results = self._add(part.fields["rule"], pre, post, *carried, hint=name, part=part)
+        return {start.name: end for start, end in zip(carried, results, strict=True)}
 
     def _shape(self, name: str) -> tuple[int, ...]:
         shapes = {i.name: i.shape for i in self.network.inputs}

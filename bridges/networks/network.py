@@ -29,8 +29,9 @@ class Layer:
     kind: "linear" (fields weight (out, in) and, maybe, bias), "delayed_linear" (weight, steps, the number of steps ago
     of every synapse), "conv" (weight, maybe bias, stride, padding, dilation, groups), "avg_pool" and "sum_pool"
     (kernel, stride, padding), "flatten" (start, end: dimensions of the input that become one, without the batch),
-    "scale" (scale, of the shape of the part), "delay" (steps, one a channel), "fire" (threshold, inclusive) or "shift"
-    (by: whole numbers times 2^by, rounded down).
+    "scale" (scale, of the shape of the part), "delay" (steps, one a channel), "fire" (threshold, inclusive), "shift"
+    (by: whole numbers times 2^by, rounded down) or "plastic" (weight that learning begins with; rule, the op that moves
+    it after every step; pre and post, the (source, steps ago) that its rule sees; count, of steps before the first).
     """
 
     kind: str

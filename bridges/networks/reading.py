@@ -13,8 +13,10 @@ from ...ir.diagnostics import Diagnostic
 from ...ir.ops import Launch, Scan
 from ...ir.ops.neurons import EulerFiring, EulerNeuron
 from ...ir.ops.spiking import Neuron, SteppedNeuron
+from ...ir.types import Type
 from .layers import LAYERS, RefusedError, features, is_timed
 from .network import INPUT, Edge, Input, Layer, Network, Neurons, fresh_name, parameter_names
+from .plastic import RULES, Plastic, is_column, is_matrix, trace_operands
 
 HINTS = {
     "batch_norm": " (fold-batchnorm removes it where a linear or conv layer comes before)",
@@ -22,6 +24,9 @@ HINTS = {
     "adaptive_avg_pool": " (avg_pool has one)",
 }
 """What to say beside an op that no network has."""
+
+
+SIDES = {"pre": "before", "post": "after"}
 
 
 class _KnownError(Exception):
@@ -71,27 +76,37 @@ class Scope:
     lines: dict[str, Line] = field(default_factory=dict)
     pushed: dict[str, Signal] = field(default_factory=dict)
     """Carried line -> what is pushed onto it."""
+    spread: dict[str, Value] = field(default_factory=dict)
+    """Constants that every row of the batch has -> what they are spread from."""
+    plastic: Plastic[Signal] = field(default_factory=lambda: Plastic[Signal]())
+    last: dict[str, str] = field(default_factory=dict)
+    """What learned weights are at the end -> the part that they are of."""
+    outer: Scope | None = None
+    """The scope of the graph that a loop stands in."""
 
 
-def make_network(body: Graph, module: Module, outputs: int = 1, wide: bool = False) -> Network:
+def make_network(body: Graph, module: Module, outputs: int = 1, wide: bool = False, inputs: int = 1) -> Network:
     """The network of a launch body. Raises TargetError T0003 with everything that no network holds.
 
-    outputs: how many values it may give at most. wide: whether float64 is taken, as whole numbers are held in.
+    inputs, outputs: how many values it may read and give at most, learned weights not counted. wide: whether float64 is
+    taken, as whole numbers are held in.
     """
-    reading = Reading(module, arrays=True, outputs=outputs, wide=wide)
+    reading = Reading(module, arrays=True, outputs=outputs, wide=wide, inputs=inputs)
     reading.whole(body)
     if reading.faults:
         raise TargetError(reading.faults)
     return reading.network
 
 
-def read_node(node: Node, module: Module, outputs: int = 1, wide: bool = False) -> tuple[Network, list[str]]:
+def read_node(
+    node: Node, module: Module, outputs: int = 1, wide: bool = False, inputs: int = 1
+) -> tuple[Network, list[str]]:
     """(network, reasons against it) of a node of the module's graph; a launch is read as a whole.
 
-    The arrays of layers are zeros of the right shape, those of neurons are there. outputs: how many values a launch may
-    give at most. wide: whether float64 is taken.
+    The arrays of layers are zeros of the right shape, those of neurons are there. inputs, outputs: how many values a
+    launch may read and give at most. wide: whether float64 is taken.
     """
-    reading = Reading(module, arrays=False, outputs=outputs, wide=wide)
+    reading = Reading(module, arrays=False, outputs=outputs, wide=wide, inputs=inputs)
     if isinstance(node.op, Launch):
         reading.whole(node.op.body)
     else:
@@ -106,14 +121,14 @@ class Reading:
     whether float64 is taken, as whole numbers are held in.
     """
 
-    def __init__(self, module: Module, *, arrays: bool, outputs: int = 1, wide: bool = False) -> None:
+    def __init__(self, module: Module, *, arrays: bool, outputs: int = 1, wide: bool = False, inputs: int = 1) -> None:
         self.module = module
         self._wide = wide
         self.arrays = arrays
         self.network = Network()
         self.faults: list[Diagnostic] = []
         self.inside = False
-        self._outputs = outputs
+        self._outputs, self._inputs = outputs, inputs
         self._aliases: dict[str, Signal] = {}
         """What a loop carries -> the signal that it is, one step later."""
 
@@ -141,22 +156,29 @@ class Reading:
     def _close(self, scope: Scope, names: list[str]) -> None:
         """Fix inputs, outputs, and what the edges from carried values mean."""
         body, network = scope.graph, self.network
-        signals = [_signal(scope, output) for output in body.outputs]
-        if len(body.inputs) != 1:
-            raise RefusedError(f"it reads {len(body.inputs)} values from outside, a network has one input")
-        if len(body.outputs) > self._outputs:
-            shown = ", ".join(v.name for v in body.outputs)
+        spiking = [v for v in body.outputs if v.name not in scope.last]
+        signals = {v.name: _signal(scope, v) for v in spiking}
+        if not 1 <= len(body.inputs) <= self._inputs:
             raise RefusedError(
-                f"{len(body.outputs)} of its values are used outside ({shown}), a network has one output"
+                f"it reads {len(body.inputs)} values from outside, a network has {_number(self._inputs)} input"
             )
+        if len(spiking) > self._outputs:
+            shown = ", ".join(v.name for v in spiking)
+            raise RefusedError(f"{len(spiking)} of its values are used outside ({shown}), a network has one output")
         if network.neurons == 0:
             raise RefusedError("it holds no neuron")
         network.inputs = [
             Input(name, features(v.type), is_timed(v.type)) for name, v in zip(names, body.inputs, strict=True)
         ]
         network.edges = [edge for e in network.edges for edge in self._resolved(e)]
-        for output, signal in zip(body.outputs, signals, strict=True):
-            terms = [t for term in signal.terms for t in self._sources(term)]
+        for part in network.parts.values():
+            if isinstance(part, Layer) and part.kind == "plastic":
+                part.fields.update({side: self._one(part.fields[side], side) for side in SIDES})
+        for output in body.outputs:
+            if output.name in scope.last:
+                network.outputs.append(scope.last[output.name])
+                continue
+            terms = [t for term in signals[output.name].terms for t in self._sources(term)]
             if len(terms) != 1 or terms[0].source in names:
                 raise RefusedError("its output is a sum, and a network puts out one part")
             if terms[0].steps:
@@ -164,6 +186,15 @@ class Reading:
             if not is_timed(output.type):
                 raise RefusedError("its output does not depend on time")
             network.outputs.append(terms[0].source)
+
+    def _one(self, signal: Signal, side: str) -> tuple[str, int]:
+        """(source, steps) of the spikes that a learning rule sees."""
+        terms = [t for term in signal.terms for t in self._sources(term)]
+        if len(terms) != 1:
+            raise RefusedError(
+                f"its learning rule sees a sum of {len(terms)} signals as spikes {SIDES[side]} the synapse"
+            )
+        return terms[0].source, terms[0].steps
 
     def _sources(self, term: Term) -> list[Term]:
         """The parts behind a term, through the values that loops carry."""
@@ -201,6 +232,12 @@ class Reading:
             self._push(scope, node)
         elif isinstance(op, ops.Tap | ops.DelayedLinear):
             self._tap(scope, node)
+        elif isinstance(op, RULES):
+            self._learning(scope, node)
+        elif isinstance(op, ops.Matmul) and node.operands[1].name in scope.plastic.columns:
+            self._matmul(scope, node)
+        elif isinstance(op, ops.Reshape) and self._column(scope, node):
+            return
         elif type(op) in LAYERS:
             self._layer(scope, node)
         else:
@@ -246,13 +283,18 @@ class Reading:
         self.inside = False
         if len(self.faults) > before:
             return
+        inner.plastic.check()
         for start, end in zip(op.body.inputs[: op.carried], op.body.outputs, strict=False):
             self._carry(inner, start, end)
         for start in op.body.inputs[: op.carried]:
             if self._adds_up(_carried(start.name, inner), frozenset()):
                 raise RefusedError(f"it reads the state {start.name}, which adds up over time without a neuron")
-        for result in node.results[: op.carried]:
+        for start, result in zip(op.body.inputs, node.results[: op.carried], strict=False):
             scope.hidden[result.name] = "the last state of a neuron is used, and states stay inside neurons"
+            if start.name in inner.plastic.learned:
+                self._closed(inner, start.name)
+                scope.last[result.name] = inner.plastic.learned[start.name].layer
+                scope.hidden[result.name] = f"it reads the learned weights {result.name}, which are there after the run"
         for result, made in zip(node.results[op.carried :], op.body.outputs[op.carried :], strict=True):
             if made.name in inner.signals:
                 scope.signals[result.name] = inner.signals[made.name]
@@ -283,10 +325,14 @@ class Reading:
         """The scope of a loop's body."""
         if self.inside:
             raise RefusedError("it is a loop inside a loop")
-        inner, split = Scope(op.body), op.carried + op.sequences
+        inner, split = Scope(op.body, outer=scope), op.carried + op.sequences
         for k, (given, inside) in enumerate(zip(node.operands, op.body.inputs, strict=True)):
             if k < op.carried:
-                if scope.fills.get(given.name) != 0.0:
+                if is_matrix(given.type) and (given.name in scope.spread or given.name in scope.fills):
+                    inner.plastic.begun[inside.name] = given
+                elif given.type == Type("i64") and given.name in scope.fills:
+                    inner.plastic.counts[inside.name] = int(scope.fills[given.name])
+                elif scope.fills.get(given.name) != 0.0:
                     raise RefusedError(f"the state {inside.name} does not start at zero")
                 inner.states[inside.name] = None
                 inner.lines[inside.name] = Line(inside.name, False)
@@ -299,6 +345,75 @@ class Reading:
             else:
                 inner.signals[inside.name] = _signal(scope, given)
         return inner
+
+    # Synapses that learn
+
+    def _column(self, scope: Scope, node: Node) -> bool:
+        """Whether a reshape makes a signal a matrix of one column, or the other way round; it is noted then."""
+        (given,), (made,) = node.operands[:1], node.results
+        columns = scope.plastic.columns
+        if given.name in columns and is_column(made.type, given.type):
+            scope.signals[made.name] = columns[given.name]
+            return True
+        if not self.inside or not is_column(given.type, made.type):
+            return False
+        columns[made.name] = _signal(scope, given)
+        return True
+
+    def _matmul(self, scope: Scope, node: Node) -> None:
+        """The part that brings spikes over learned weights, as they are before the step."""
+        w, column = node.operands
+        start = scope.plastic.begun.get(w.name)
+        if start is None:
+            raise RefusedError(scope.hidden.get(w.name, f"it multiplies by {w.name}, which is computed meanwhile"))
+        learned = scope.plastic.of(w.name)
+        if learned.layer:
+            raise RefusedError(f"the learned weights {w.name} are read twice")
+        fields: dict[str, Any] = {"weight": self._begun(scope, start)}
+        layer = Layer("plastic", w.type.shape[1:2], fields, node.op.mnemonic, node.location)
+        learned.layer = self._insert(node, layer, scope.plastic.columns[column.name])
+        scope.plastic.columns[node.results[0].name] = Signal((Term(learned.layer),))
+
+    def _begun(self, scope: Scope, start: Value) -> np.ndarray:
+        """The weights (out, in) that a value spreads over the batch; zeros where arrays are not looked up."""
+        outer = scope.outer
+        assert outer is not None
+        shape = start.type.shape[1:]
+        if start.name in outer.fills:
+            return np.full(shape, outer.fills[start.name], np.float32)
+        if not self.arrays:
+            return np.zeros(shape, np.float32)
+        array = self._stored(outer, outer.spread[start.name])
+        if array is None or not np.isfinite(array).all():
+            raise RefusedError(f"the weights {start.name} that learning begins with are not there, or not finite")
+        return np.broadcast_to(array, (1, *shape))[0]
+
+    def _learning(self, scope: Scope, node: Node) -> None:
+        """Take note of what moves learned weights."""
+        op, (pre, post, w) = node.op, node.operands[:3]
+        assert isinstance(op, RULES)
+        states = [w, *trace_operands(node)]
+        if w.name not in scope.plastic.begun:
+            raise RefusedError(f"its weights {w.name} are not carried from step to step, from weights of the model on")
+        learned = scope.plastic.of(w.name)
+        learned.op, learned.pre, learned.post = op, _signal(scope, pre), _signal(scope, post)
+        for start, end in zip(states, node.results, strict=True):
+            if scope.states.get(start.name, "") is not None:
+                raise RefusedError(f"its state {start.name} is not carried from step to step for it alone")
+            scope.states[start.name] = end.name
+            scope.signals.pop(start.name, None)
+            learned.count = scope.plastic.counts.get(start.name, learned.count)
+            what = "the learned weights" if start is w else "the trace"
+            scope.hidden[end.name] = f"it reads {what} {end.name} in the step that makes them"
+            if start is not w:
+                scope.hidden[start.name] = f"it reads the trace {start.name}, and traces stay inside synapses"
+
+    def _closed(self, inner: Scope, name: str) -> None:
+        """The layer of learned weights, with its rule."""
+        learned = inner.plastic.learned[name]
+        part = self.network.parts[learned.layer]
+        assert isinstance(part, Layer)
+        part.fields.update(rule=learned.op, pre=learned.pre, post=learned.post, count=learned.count)
 
     def _push(self, scope: Scope, node: Node) -> None:
         x, line = node.operands
@@ -444,6 +559,10 @@ _RANGES: dict[str, _Check] = {
 """Parameter -> what it has to be."""
 
 
+def _number(count: int) -> str:
+    return "one" if count == 1 else f"at most {count}"
+
+
 def _carried(name: str, scope: Scope) -> str:
     """The source that stands for what a loop carries; no part's name has a blank."""
     return f"{name} of {id(scope.graph)}"
@@ -459,7 +578,7 @@ def _signal(scope: Scope, value: Value) -> Signal:
         return scope.signals[value.name]
     if value.name in scope.hidden:
         raise RefusedError(scope.hidden[value.name])
-    if _is_constant(scope, value) or value.name in scope.fills:
+    if _is_constant(scope, value) or value.name in scope.fills or value.name in scope.spread:
         raise RefusedError("its input is a constant")
     raise _KnownError
 
@@ -471,6 +590,8 @@ def _note_constant(scope: Scope, node: Node) -> bool:
         scope.fills[names[0]] = op.value
     elif isinstance(op, ops.Cast | ops.Expand | ops.Reshape) and node.operands[0].name in scope.fills:
         scope.fills[names[0]] = scope.fills[node.operands[0].name]
+    elif isinstance(op, ops.Expand) and node.results[0].type.batched and _is_constant(scope, node.operands[0]):
+        scope.spread[names[0]] = node.operands[0]
     elif op.bodies or not node.operands or not all(_is_constant(scope, v) for v in node.operands):
         return False
     if not node.results[0].type.batched:

@@ -35,6 +35,8 @@ class Synapses:
     """What the chain adds in every step, of the target's shape."""
     delays: np.ndarray | None = None
     geometry: dict[str, tuple[int, ...] | int] | None = None
+    plastic: Layer | None = None
+    """The layer of weights that learn; `weight` is what they begin with."""
 
 
 def synapses(network: Network, target: str) -> Iterator[Synapses]:
@@ -66,6 +68,8 @@ def _composed(network: Network, source: str, target: str, chain: list[Layer], st
     given, wanted = shape_of(network, source), network.parts[target].shape
     if len(given) == len(wanted) == 3 and all(layer.kind in ("scale", "avg_pool", "sum_pool") for layer in chain):
         chain = [*chain, _each_channel(network, target)]
+    if any(layer.kind == "plastic" for layer in chain):
+        return _plastic(source, target, steps, chain, wanted)
     if not chain:
         return Synapses(source, target, steps, np.eye(int(np.prod(given))), np.zeros(wanted))
     delays, plain = _delays(chain, given)
@@ -84,6 +88,14 @@ def _composed(network: Network, source: str, target: str, chain: list[Layer], st
     identity = np.eye(count).reshape(count, *given)
     weight = (_through(plain, identity).reshape(count, -1) - bias.ravel()).T
     return Synapses(source, target, steps, weight, bias, None if delays is None else _spread(delays, weight.shape))
+
+
+def _plastic(source: str, target: str, steps: int, chain: list[Layer], wanted: tuple[int, ...]) -> Synapses:
+    """The connection of weights that learn, which no other layer may change."""
+    if len(chain) > 1:
+        raise RefusedError(f"a layer stands between synapses that learn, from {source} to {target}, and their neurons")
+    weight = chain[0].array("weight").astype(np.float64)
+    return Synapses(source, target, steps, weight, np.zeros(wanted), plastic=chain[0])
 
 
 def _each_channel(network: Network, target: str) -> Layer:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ...backends.loihi.lower import levels_of
 from ...bridges.networks import Edge, Layer, Network, Neurons, fresh_name
 from ...bridges.networks.building import Builder
 from ...bridges.networks.synapses import shape_of
@@ -16,6 +17,9 @@ from .registers import Format, Registers, registers
 
 SHARES = {"fast": (1.0,), "default": (1.0, 0.85, 0.7, 0.5), "max": (1.0, 0.93, 0.85, 0.77, 0.7, 0.6, 0.5, 0.4, 0.3)}
 """Effort -> shares of the largest weight that are tried as the end of the range."""
+
+SEEDS = 4
+"""How many seeds one rule takes."""
 
 SAMPLES = 64
 """Rows of the calibration data that are used."""
@@ -39,14 +43,15 @@ class Choice:
     """What was chosen.
 
     network: in whole numbers. codes: input -> its code. registers: population -> its registers. kept: population ->
-    share of the largest weight. error: share of all spike bins that differ from the original, output_error: of the
-    bins of the outputs.
+    share of the largest weight. units: layer that learns -> units of the chip for one of its weights. error: share of
+    all spike bins that differ from the original, output_error: of the bins of the outputs.
     """
 
     network: Network
     codes: dict[str, InputCode]
     registers: dict[str, Registers]
     kept: dict[str, float]
+    units: dict[str, float]
     error: float
     output_error: float
 
@@ -81,9 +86,17 @@ def choose(
         if found < best:
             best, chosen, kept[name] = found, trial, share
     fixed = fixed_network(network, chosen)
-    outputs = run(fixed, network.outputs, given)
-    output_error = float(np.mean([(outputs[n] != spikes[n]).mean() for n in network.outputs]))
-    return Choice(fixed, codes, chosen, kept, best[1], output_error)
+    ends = [n for n in network.outputs if n in spikes]
+    outputs = run(fixed, ends, given)
+    output_error = float(np.mean([(outputs[n] != spikes[n]).mean() for n in ends])) if ends else 0.0
+    return Choice(fixed, codes, chosen, kept, _units(network, chosen), best[1], output_error)
+
+
+def _units(network: Network, chosen: Mapping[str, Registers]) -> dict[str, float]:
+    """Layer of the model that learns -> units of the chip for one of its weights."""
+    named = {id(part): name for name, part in network.parts.items()}
+    weights = [w for made in chosen.values() for w in made.weights]
+    return {named[id(w.origin)]: w.rule.weight_scale for w in weights if w.rule is not None and w.origin is not None}
 
 
 def input_code(x: np.ndarray, bits: int) -> InputCode:
@@ -125,26 +138,48 @@ def _distance(found: Mapping[str, np.ndarray], wanted: Mapping[str, np.ndarray])
 
 def fixed_network(network: Network, chosen: Mapping[str, Registers]) -> Network:
     """The network in whole numbers: weights, shifts and Loihi's neurons."""
-    out = Network(network.steps, list(network.inputs), outputs=list(network.outputs))
+    out = Network(network.steps, list(network.inputs))
+    named = {id(part): name for name, part in network.parts.items()}
+    learned: dict[str, str] = {}
+    """Layer that learns -> its name in whole numbers."""
     for name, part in network.parts.items():
         if not isinstance(part, Neurons):
             continue
         for weights in chosen[name].weights:
             before, steps = weights.source, weights.steps
+            # Learned weights multiply the spikes that their rule sees; further steps pass behind them.
+            late = 0 if weights.origin is None else steps - weights.origin.fields["pre"][1]
+            steps -= late
             shape = shape_of(network, before)
             layers = [weights.layer]
             if weights.layer.kind != "conv" and len(shape) > 1:
                 flat = {"start": 0, "end": len(shape) - 1}
                 layers.insert(0, Layer("flatten", (int(np.prod(shape)),), flat, "reshape", part.location))
             size = weights.layer.shape if weights.layer.kind == "conv" else (int(np.prod(part.shape)),)
-            layers[-1] = replace(weights.layer, shape=size)
+            if weights.origin is None:
+                layers[-1] = replace(weights.layer, shape=size)
             if weights.shift:
                 layers.append(Layer("shift", size, {"by": weights.shift}, "shift", part.location))
             for layer in layers:
                 made = fresh_name(f"{name}_{layer.kind}", out.parts)
                 out.parts[made] = layer
+                if layer is weights.layer and weights.origin is not None:
+                    learned[named[id(weights.origin)]] = made
                 out.edges.append(Edge(before, made, steps))
                 before, steps = made, 0
-            out.edges.append(Edge(before, name, steps))
+            out.edges.append(Edge(before, name, steps + late))
         out.parts[name] = chosen[name].neurons
+    _tell_apart(network, out, learned)
     return out
+
+
+def _tell_apart(network: Network, out: Network, learned: Mapping[str, str]) -> None:
+    """Outputs that are learned weights under their new names; what rules count from, and random numbers for each."""
+    out.outputs = [learned.get(name, name) for name in network.outputs]
+    levels = levels_of(out) if learned else {}
+    for number, name in enumerate(learned.values()):
+        part = out.parts[name]
+        assert isinstance(part, Layer)
+        post, ago = part.fields["post"]
+        rule = replace(part.fields["rule"], seed=SEEDS * number)
+        out.parts[name] = replace(part, fields=part.fields | {"count": levels[post] - ago, "rule": rule})

@@ -15,7 +15,8 @@ from ...bridges.networks.synapses import Synapses, shape_of, synapses
 class Population:
     """Neurons in the form v' = decay v + current + bias, fired above `threshold`, then 0.
 
-    connections: their weights make currents, the neurons' own gains included. decay, alpha: a step of the potential and
+    connections: their weights make currents, the neurons' own gains included but where they learn. gain: what neurons
+    multiply their input with. decay, alpha: a step of the potential and
     of the synaptic current (None where there is none), one number a neuron. bias: into the potential in every step.
     current_bias: into the synaptic current. up, down, current: the largest potential, the largest one below 0 and the
     largest current that can come up, in the units of the model.
@@ -24,6 +25,7 @@ class Population:
     name: str
     part: Neurons
     connections: tuple[Synapses, ...]
+    gain: np.ndarray
     decay: np.ndarray
     alpha: np.ndarray | None
     threshold: np.ndarray
@@ -49,7 +51,7 @@ def population(network: Network, name: str, largest: Mapping[str, float]) -> Pop
     constant = gains * sum((s.bias for s in connections), np.zeros(part.shape))
     into_current = np.zeros(part.shape) if synapse is None else constant
     bias = offset + constant - into_current
-    reach = sum((_reach(s, part.shape) * largest.get(s.source, 1.0) for s in connections), np.zeros(part.shape))
+    reach = sum((_reach(s, part.shape, gains) * largest.get(s.source, 1.0) for s in connections), np.zeros(part.shape))
     reach = reach + np.abs(into_current)
     if synapse is not None:
         reach = reach / (1 - synapse[0])
@@ -61,6 +63,7 @@ def population(network: Network, name: str, largest: Mapping[str, float]) -> Pop
         name,
         part,
         connections,
+        gains,
         decay,
         None if synapse is None else synapse[0],
         threshold,
@@ -73,7 +76,12 @@ def population(network: Network, name: str, largest: Mapping[str, float]) -> Pop
 
 
 def _with_gain(s: Synapses, gain: np.ndarray, given: tuple[int, ...]) -> Synapses:
-    """The connection with the gain of the neurons in its weights, as a matrix where that differs within a channel."""
+    """The connection with the gain of the neurons in its weights, as a matrix where that differs within a channel.
+
+    Weights that learn stay as they are.
+    """
+    if s.plastic is not None:
+        return s
     if s.geometry is None:
         return Synapses(s.source, s.target, s.steps, s.weight * gain.reshape(-1, 1), s.bias, s.delays)
     channels = gain.reshape(gain.shape[0], -1)
@@ -83,8 +91,12 @@ def _with_gain(s: Synapses, gain: np.ndarray, given: tuple[int, ...]) -> Synapse
     return Synapses(s.source, s.target, s.steps, weight, s.bias, None, s.geometry)
 
 
-def _reach(s: Synapses, shape: tuple[int, ...]) -> np.ndarray:
-    """The sum of magnitudes into every neuron; what a kernel lays outside the picture is counted with it."""
+def _reach(s: Synapses, shape: tuple[int, ...], gain: np.ndarray) -> np.ndarray:
+    """The sum of magnitudes into every neuron; what a kernel lays outside the picture is counted with it. Weights that
+    learn count with the largest that they can become."""
+    if s.plastic is not None:
+        op = s.plastic.fields["rule"]
+        return np.abs(gain) * s.weight.shape[1] * max(abs(op.low), abs(op.high))
     if s.geometry is None:
         return np.abs(s.weight).sum(axis=1).reshape(shape)
     total = np.abs(s.weight).reshape(len(s.weight), -1).sum(axis=1)

@@ -18,9 +18,11 @@ from typing import Any
 
 import numpy as np
 
+from ...backends.loihi.learning import ChipRule
 from ...bridges.networks import Layer, Neurons, RefusedError
 from ...bridges.networks.synapses import Synapses
 from ...ir.ops.fixed import LoihiLif
+from .learning import plastic_scale, plastic_weights
 from .populations import Population
 
 POTENTIAL = 2.0**23 - 1
@@ -31,12 +33,15 @@ EXPONENTS = (-7, 7)
 
 @dataclass(frozen=True)
 class Weights:
-    """One connection in whole numbers: a = floor(sum q s * 2^shift)."""
+    """One connection in whole numbers: a = floor(sum q s * 2^shift). rule, origin: how it learns, and the layer of the
+    model that does, or None."""
 
     source: str
     steps: int
     layer: Layer
     shift: int
+    rule: ChipRule | None = None
+    origin: Layer | None = None
 
 
 @dataclass(frozen=True)
@@ -87,10 +92,14 @@ def registers(p: Population, form: Format, units: dict[str, float], kept: float 
     units: source -> what one unit of its spikes is in the model (1 for binary spikes). kept: the share of the largest
     weight that the largest whole number stands for; what lies beyond is clipped.
     """
-    size = {s.source: float(np.abs(s.weight).max(initial=0.0)) * units.get(s.source, 1.0) * kept for s in p.connections}
+    fixed = [s for s in p.connections if s.plastic is None]
+    size = {s.source: float(np.abs(s.weight).max(initial=0.0)) * units.get(s.source, 1.0) * kept for s in fixed}
     scale = largest_scale(p)
     leading = max(size.values(), default=0.0)
-    if leading > 0:
+    learned = plastic_scale(p.connections, p.gain, scale)
+    if learned is not None:
+        scale = learned
+    elif leading > 0:
         # The largest weight shall be the largest whole number exactly: the scale is lowered to where it is.
         shift = np.floor(np.log2(scale * leading / (64 * form.most)))
         shift = float(np.clip(shift, *form.shifts))
@@ -120,8 +129,13 @@ def _bias(exact: np.ndarray) -> np.ndarray:
 
 
 def _weights(p: Population, s: Synapses, form: Format, scale: float, unit: float, kept: float) -> list[Weights]:
+    if s.plastic is not None:
+        if unit != 1:
+            raise RefusedError(f"synapses that learn need spikes of 0 and 1, and {s.source} is no such")
+        made = plastic_weights(s, p.gain, scale)
+        return [Weights(s.source, s.steps, made.layer, made.shift, made.rule, s.plastic)]
     exact = s.weight * (unit * scale / 64)
-    added = p.current_bias if s is p.connections[0] else np.zeros(1)
+    added = p.current_bias if s is _first_fixed(p) else np.zeros(1)
     size = float(np.abs(exact).max(initial=0.0)) * kept
     if size == 0 and not added.any():
         return []
@@ -135,6 +149,14 @@ def _weights(p: Population, s: Synapses, form: Format, scale: float, unit: float
     above, below = np.clip(whole, 0, form.most), np.clip(whole, -form.most, 0)
     made = [_part(p, s, above, bias, shift)] if above.any() or bias is not None else []
     return made + ([_part(p, s, below, None, shift)] if below.any() else [])
+
+
+def _first_fixed(p: Population) -> Synapses | None:
+    """The connection that brings what is added to the current in every step."""
+    first = next((s for s in p.connections if s.plastic is None), None)
+    if first is None and p.current_bias.any():
+        raise RefusedError(f"{p.name} adds a constant to its current, and all its synapses learn")
+    return first
 
 
 def _current_bias(s: Synapses, exact: np.ndarray, shift: int) -> np.ndarray:

@@ -13,6 +13,7 @@ from ...bridges.networks.building import Builder
 from ...ir import Graph, GraphBuilder, Module, Node, TargetError, Value, ops
 from ...ir.diagnostics import Diagnostic
 from ...ir.ops import Launch
+from ...ir.types import Type
 from ..fixed_point.choice import Choice, InputCode, choose
 from ..fixed_point.registers import Format
 from .base import Context, Contract, Measured, Pass
@@ -48,7 +49,7 @@ class QuantizeNeurons(Pass):
 
     def _launch(self, node: Node, module: Module, context: Context) -> Module:
         assert isinstance(node.op, Launch)
-        network = make_network(node.op.body, module)
+        network = make_network(node.op.body, module, inputs=len(node.operands))
         given = _operands(node, module, context)
         form = Format(self.weight_bits, self.split_signs)
         try:
@@ -62,9 +63,11 @@ class QuantizeNeurons(Pass):
         for name in module.graph.names():
             graph.fresh(name)
         operands = [_coded(graph, v, choice.codes[i.name]) for v, i in zip(node.operands, network.inputs, strict=True)]
-        launch = Node(replace(node.op, body=body), tuple(operands), node.results, node.location)
+        units = [choice.units.get(name) for name in network.outputs]
+        results, after = _in_units(graph, node, units)
+        launch = Node(replace(node.op, body=body), tuple(operands), results, node.location)
         at = module.graph.nodes.index(node)
-        nodes = (*module.graph.nodes[:at], *graph.nodes, launch, *module.graph.nodes[at + 1 :])
+        nodes = (*module.graph.nodes[:at], *graph.nodes, launch, *after, *module.graph.nodes[at + 1 :])
         weights = dict(module.weights) | builder.weights
         return module.with_(graph=replace(module.graph, nodes=nodes), weights=weights).without_unused()
 
@@ -76,6 +79,11 @@ class QuantizeNeurons(Pass):
             )
             text += f"the {shifts}, range up to {choice.kept[name]:.0%} of the largest weight"
             context.remark(self, text, network.parts[name].location)
+            for rule in (w.rule for w in made.weights if w.rule is not None):
+                rounded = "; ".join(map(str, rule.roundings)) or "every constant exact"
+                text = f"{name}: its synapses learn by {rule.text}, {rule.weight_scale:.6g} units a unit of weight"
+                text += f"; {rounded}"
+                context.remark(self, text, network.parts[name].location)
         rows = min(64, len(context.inputs[0])) if context.inputs else 0
         text = f"{choice.error:.3%} of the spike bins differ from the model's on the calibration data"
         text += f", {choice.output_error:.3%} of the outputs' bins" if rows else ""
@@ -86,8 +94,9 @@ class QuantizeNeurons(Pass):
         from ...ir.interpreter import evaluate, random_inputs
 
         inputs = random_inputs(before, batch=8)
-        pairs = zip(evaluate(before, inputs), evaluate(after, inputs), strict=True)
-        return Measured("share of output bins that differ", max(float((a != b).double().mean()) for a, b in pairs), 0.5)
+        pairs = zip(evaluate(before, inputs), evaluate(after, inputs), before.graph.outputs, strict=True)
+        shares = [float((a != b).double().mean()) for a, b, v in pairs if v.type.dtype == "spike"]
+        return Measured("share of output bins that differ", max(shares, default=0.0), 0.5)
 
 
 def _operands(node: Node, module: Module, context: Context) -> list[np.ndarray]:
@@ -98,6 +107,25 @@ def _operands(node: Node, module: Module, context: Context) -> list[np.ndarray]:
     at = module.graph.nodes.index(node)
     before = Graph(module.graph.inputs, module.graph.nodes[:at], node.operands)
     return [v.numpy() for v in evaluate_graph(before, module, inputs)]
+
+
+def _in_units(graph: GraphBuilder, node: Node, units: Sequence[float | None]) -> tuple[tuple[Value, ...], list[Node]]:
+    """(what the launch gives, nodes behind it): learned weights come in the chip's units and go on in the model's.
+
+    units: of the chip for one of the model, of every result; None where it is spikes.
+    """
+    results: list[Value] = []
+    after: list[Node] = []
+    for value, scale in zip(node.results, units, strict=True):
+        if scale is None:
+            results.append(value)
+            continue
+        whole = Value(graph.fresh(value.name), Type("f64", value.type.shape))
+        exact = Value(graph.fresh(value.name), whole.type)
+        after.append(Node(ops.Div(scale), (whole,), (exact,), node.location))
+        after.append(Node(ops.Cast(value.type.dtype), (exact,), (value,), node.location))
+        results.append(whole)
+    return tuple(results), after
 
 
 def _coded(graph: GraphBuilder, value: Value, code: InputCode) -> Value:

@@ -6,11 +6,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from .. import ops
 from ..plasticity import PRE_TRACES, Product
+from ..whole_learning import State, dice, learn
 from .walk import Environment, meaning
 
 
@@ -47,3 +49,14 @@ def product(p: Product, values: dict[str, Tensor]) -> Tensor:
     for factor in p.factors:
         out = out * (values[factor.name] + factor.plus if factor.plus else values[factor.name])
     return out
+
+
+@meaning(ops.LoihiPlasticity)
+def _loihi_plasticity(op: ops.LoihiPlasticity, args: Sequence[Tensor], env: Environment) -> tuple[Tensor, ...]:
+    rule, step = op.whole, int(args[-1]) + 1
+    pre, post, weights, *traces = (x.detach().cpu().numpy() for x in args[:-1])
+    known = {name: t.astype(np.int64) for name, t in zip(rule.traces, traces, strict=True)}
+    state = State(weights.astype(np.int64), known)
+    learn(rule, state, pre != 0, post != 0, step, dice(op.seed, step))
+    found = (state.weights, *(state.traces[name] for name in rule.traces))
+    return (*(torch.from_numpy(x.astype(np.float64)).to(args[2].device) for x in found), args[-1] + 1)

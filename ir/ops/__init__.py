@@ -20,7 +20,7 @@ from .logic import Logic
 from .mitigation import Extrapolate, MitigatedExpectation
 from .neurons import CubaIntegrate, CubaLif, DelayedLinear, Fire, Integrate, Lif, Push, Tap
 from .outcomes import LinearBits, Parities, PermuteOutcomes
-from .plasticity import Plasticity
+from .plasticity import LoihiPlasticity, Plasticity
 from .quantum import (
     BitExpectation,
     BitProbabilities,
@@ -116,6 +116,7 @@ __all__ = [
     "Log",
     "Logic",
     "LoihiLif",
+    "LoihiPlasticity",
     "Matmul",
     "MaxPool",
     "Mean",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ..graph import Op, TypeFault
 from ..plasticity import POST_TRACES, PRE_TRACES, TRACES, Rule, RuleFault, parse_rule
 from ..types import Type
+from ..whole_learning import WholeRule, whole_rule
 from .rules import common_float, need_numeric, need_shape
 
 if TYPE_CHECKING:
@@ -66,28 +67,10 @@ class Plasticity(Op):
 
     def result_types(self, operands: tuple[Type, ...], module: Module) -> tuple[Type, ...]:
         self._check_attributes()
-        pre, post, weights = operands[:3]
         rule = self.terms
-        wanted = [
-            "spikes before",
-            "spikes after",
-            "weights",
-            *rule.traces,
-            *(["the step"] if rule.counts_steps else []),
-        ]
-        if len(operands) != len(wanted):
-            raise TypeFault(f"needs {', '.join(wanted)}; got {len(operands)} values")
-        need_numeric(pre, post)
-        if min(len(pre.shape), len(post.shape)) < 1 or pre.shape[:-1] != post.shape[:-1]:
-            raise TypeFault(f"spikes are (..., in) and (..., out), got {pre} and {post}")
-        need_shape(weights, (*post.shape, pre.shape[-1]), "a matrix of weights (..., out, in)")
-        shapes = {name: pre.shape if name in PRE_TRACES else post.shape for name in rule.traces}
-        for name, given in zip(rule.traces, operands[3:], strict=False):
-            need_shape(given, shapes[name], f"the trace {name}")
-        kind = common_float(weights, *operands[3 : 3 + len(shapes)])
-        if rule.counts_steps and operands[-1] != Type("i64"):
-            raise TypeFault(f"the step is i64[], got {operands[-1]}")
-        traces = tuple(Type(kind, shapes[name]) for name in self.carried())
+        kind = _check_operands(rule, operands, rule.counts_steps)
+        pre, post, weights = operands[:3]
+        traces = tuple(Type(kind, (pre if name in PRE_TRACES else post).shape) for name in self.carried())
         return (Type(kind, weights.shape), *traces, *operands[len(operands) - rule.counts_steps :])
 
     def _check_attributes(self) -> None:
@@ -116,3 +99,63 @@ class Plasticity(Op):
             raise TypeFault(f"the rule reads {name}: it needs {name}=[time constant in steps, impulse]")
         if not (given[0] >= 0 and math.isfinite(given[1])):
             raise TypeFault(f"{name} has the time constant {given[0]:g} and the impulse {given[1]:g}")
+
+
+def _check_operands(rule: Rule, operands: tuple[Type, ...], counted: bool) -> str:
+    """The float type of spikes, weights, traces and, where steps are counted, the step. TypeFault where they do not fit
+    together."""
+    wanted = ["spikes before", "spikes after", "weights", *rule.traces, *(["the step"] if counted else [])]
+    if len(operands) != len(wanted):
+        raise TypeFault(f"needs {', '.join(wanted)}; got {len(operands)} values")
+    pre, post, weights = operands[:3]
+    need_numeric(pre, post)
+    if min(len(pre.shape), len(post.shape)) < 1 or pre.shape[:-1] != post.shape[:-1]:
+        raise TypeFault(f"spikes are (..., in) and (..., out), got {pre} and {post}")
+    need_shape(weights, (*post.shape, pre.shape[-1]), "a matrix of weights (..., out, in)")
+    shapes = {name: pre.shape if name in PRE_TRACES else post.shape for name in rule.traces}
+    for name, given in zip(rule.traces, operands[3:], strict=False):
+        need_shape(given, shapes[name], f"the trace {name}")
+    if counted and operands[-1] != Type("i64"):
+        raise TypeFault(f"the step is i64[], got {operands[-1]}")
+    return common_float(weights, *operands[3 : 3 + len(shapes)])
+
+
+@dataclass(frozen=True)
+class LoihiPlasticity(Op):
+    """One step of learning in the fixed point of Loihi 2, as Lava states it (see `ir.whole_learning`).
+
+    Operands and results as those of `plasticity`, whole numbers in f64, with the count of steps always there. rule: in
+    Lava's grammar, constants m * 2^e; x1 to y3: (time constant in steps, impulse in the chip's units) of the traces
+    that it reads; sign: of the weights, "mixed", "excitatory" or "inhibitory", which says their limits; seed: of the
+    random numbers by which traces and weights are rounded, the same for all rows of a batch.
+    """
+
+    mnemonic = "loihi_plasticity"
+    operands = (4, None)
+    rule: str
+    x1: tuple[float, ...] = ()
+    x2: tuple[float, ...] = ()
+    y1: tuple[float, ...] = ()
+    y2: tuple[float, ...] = ()
+    y3: tuple[float, ...] = ()
+    sign: str = "mixed"
+    seed: int = 0
+
+    @property
+    def whole(self) -> WholeRule:
+        """The rule as data. ValueError where the chip holds no such rule."""
+        given = {name: tuple(getattr(self, name)) for name in TRACES if getattr(self, name)}
+        if wrong := [name for name, pair in given.items() if len(pair) != 2]:
+            raise ValueError(f"{wrong[0]} is [time constant in steps, impulse]")
+        return whole_rule(self.rule, given, self.sign)
+
+    def result_types(self, operands: tuple[Type, ...], module: Module) -> tuple[Type, ...]:
+        try:
+            rule = self.whole
+        except ValueError as fault:
+            raise TypeFault(str(fault)) from fault
+        if self.seed < 0:
+            raise TypeFault(f"the seed is {self.seed}", "a whole number of at least 0")
+        if _check_operands(parse_rule(self.rule), operands, True) != "f64":
+            raise TypeFault("needs whole numbers in f64, got " + ", ".join(map(str, operands)), "cast them")
+        return (operands[2], *operands[3 : 3 + len(rule.traces)], operands[-1])

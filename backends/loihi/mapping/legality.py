@@ -163,7 +163,8 @@ def _window_lists(
 
 def _synapse_bits(connection: Connection, limits: Limits) -> int:
     width, delay, listed = _format(connection, limits)[:3]
-    return width + delay + (limits.synapse.index_bits if listed else 0)
+    tag = 0 if connection.learning is None else limits.synapse.learning_bits
+    return width + delay + tag + (limits.synapse.index_bits if listed else 0)
 
 
 def _format(connection: Connection, limits: Limits) -> tuple:
@@ -173,7 +174,7 @@ def _format(connection: Connection, limits: Limits) -> tuple:
         while 2**delay <= connection.delays.max():
             delay += 1
     listed = connection.sparse or connection.window is not None
-    return width, delay, listed, connection.exponent, connection.sign
+    return width, delay, listed, connection.exponent, connection.sign, connection.learning is not None
 
 
 def _list_bits(length: int, bits: int, limits: Limits) -> int:

@@ -22,8 +22,8 @@ TARGETS = Path(__file__).parents[3] / "ir" / "target"
 class SynapseFormat:
     """How the synapses of one spike in one core are stored; see `loihi1.toml`.
 
-    weight_bits: widths that a weight can be stored in. exponents: (lowest, highest). shared_kernels: lists of a
-    convolution with equal contents are stored once.
+    weight_bits: widths that a weight can be stored in. exponents: (lowest, highest). learning_bits: what a synapse that
+    learns takes beside its weight. shared_kernels: lists of a convolution with equal contents are stored once.
     """
 
     weight_bits: tuple[int, ...]
@@ -33,6 +33,7 @@ class SynapseFormat:
     word_bits: int = 1
     block: int = 2**31
     header_bits: int = 0
+    learning_bits: int = 0
     shared_kernels: bool = False
 
     def list_bits(self, synapses: np.ndarray, bits: int) -> np.ndarray:
@@ -80,7 +81,7 @@ _INTEGERS = {
     ),
     "chip": (("cores",), ("cores_per_tile",)),
     "system": ((), ("chips",)),
-    "synapse": ((), ("index_bits", "word_bits", "block", "header_bits", "delay_max")),
+    "synapse": ((), ("index_bits", "word_bits", "block", "header_bits", "learning_bits", "delay_max")),
 }
 """Table -> (keys that it must have, keys that it may have), all whole numbers."""
 _OTHERS = {"chip": ("mesh",), "synapse": ("weight_bits", "exponents", "shared_kernels")}

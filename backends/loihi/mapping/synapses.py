@@ -171,10 +171,12 @@ def _fan(
     width = next((bits for bits in form.weight_bits if bits >= connection.weight_bits), connection.weight_bits)
     delay = 0 if connection.delays is None else int(np.max(connection.delays, initial=0)).bit_length()
     listed = connection.window is not None or connection.sparse
-    bits = width + delay + form.index_bits * listed
+    learns = connection.learning is not None
+    bits = width + delay + form.index_bits * listed + form.learning_bits * learns
     sign = {"mixed": 0, "excitatory": 1, "inhibitory": 2}[connection.sign]
     shared = connection.window is not None and form.shared_kernels
-    return Fan(connection, source, target, external, bits, shared, (width, delay, connection.exponent, sign, listed))
+    config = (width, delay, connection.exponent, sign, listed, learns)
+    return Fan(connection, source, target, external, bits, shared, config)
 
 
 def with_weight_bits(fan: Fan, bits: int) -> Fan:

@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from qsc.backends.loihi.learning import LIMITS, ChipProduct, ChipRule, ChipTrace
+from qsc.backends.loihi.learning import ChipRule
 from qsc.bridges.environments import find
 from qsc.ir.plasticity import POST_TRACES, PRE_TRACES, TRACES
+from qsc.ir.whole_learning import LIMITS, ChipProduct, ChipTrace
 
 SCRIPT = Path(__file__).with_name("lava_learning.py")
 GOLDEN = Path(__file__).parent / "golden" / "lava.json.gz"
@@ -29,7 +30,7 @@ def random_case(seed: int, *, floating: bool = False) -> Case:
     decimation = int(rng.integers(0, 4))
     products = [_product(rng, decimation, floating) for _ in range(rng.integers(1, 5))]
     traces = {name: [_impulse(rng, floating), float(rng.choice([2, 5.5, 20, 100]))] for name in TRACES}
-    rule = ChipRule(tuple(products), {}, 1.0, sign, not floating, three, ())
+    rule = ChipRule(tuple(products), {}, sign, three, fixed=not floating)
     return {
         "dw": rule.text,
         "floating": floating,
@@ -71,7 +72,7 @@ def rule_of(case: Case) -> ChipRule:
         for p in case["products"]
     )
     traces = {name: ChipTrace(impulse, tau, 1.0) for name, (impulse, tau) in case["traces"].items()}
-    return ChipRule(products, traces, 1.0, case["sign"], not case["floating"], case["three"], ())
+    return ChipRule(products, traces, case["sign"], case["three"], fixed=not case["floating"])
 
 
 def delivered(case: Case, step: int) -> dict[str, np.ndarray]:

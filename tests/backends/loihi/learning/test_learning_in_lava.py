@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 import torch
 from qsc.backends.loihi.learning import ChipRule
-from qsc.backends.loihi.learning_fixed import DELIVERED_TAU, FixedLearning
+from qsc.backends.loihi.learning_fixed import FixedLearning
 from qsc.ir import GraphBuilder, Module, Type, ops
 from qsc.ir.interpreter import evaluate
 from qsc.ir.plasticity import POST_TRACES, PRE_TRACES, TRACES, parse_rule
+from qsc.ir.whole_learning import DELIVERED_TAU
 
 Case = dict[str, Any]
 BOUNDS = {"mixed": (-math.inf, math.inf), "excitatory": (0.0, math.inf), "inhibitory": (-math.inf, 0.0)}

@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
-from qsc.backends.loihi.learning import LEAST, MANTISSA, MOST, TRACE_LIMIT, ChipRule, chip_rule, nearest
+from qsc.backends.loihi.learning import ChipRule, chip_rule
 from qsc.backends.loihi.learning_fixed import FixedLearning
 from qsc.backends.loihi.learning_script import IMPORTS, lava_lines
 from qsc.ir import TargetError
 from qsc.ir.ops import Plasticity
 from qsc.ir.plasticity import parse_rule
+from qsc.ir.whole_learning import LEAST, MANTISSA, MOST, TRACE_LIMIT, nearest
 
 SYMMETRIC = Plasticity("0.04*x0*y1 + 0.04*y0*x1 - 0.004*x0*y0", x1=(40.0, 0.1), y1=(40.0, 0.1), low=0.0, high=8.0)
 
