@@ -118,6 +118,10 @@ class Backend(Protocol):
         """What the target takes of circuits; None where it runs none."""
         ...
 
+    def faults(self, files: Mapping[str, bytes], target: Target) -> list[str]:
+        """Why `target`, one of this backend's, cannot hold the artifacts of one launch as they are, circuits apart."""
+        ...
+
     def importer_notes(self, files: Mapping[str, bytes], importer: str) -> list[str]:
         """What another framework is known to do with the artifacts that they do not say, a sentence each."""
         ...
@@ -151,6 +155,10 @@ class Plain:
     def rules(self, target: Target) -> DeviceRules | None:
         """None: no circuit runs here."""
         return None
+
+    def faults(self, files: Mapping[str, bytes], target: Target) -> list[str]:
+        """None: what runs on one target of the backend runs on all, but for ops and limits."""
+        return []
 
     def services(self, target: Target) -> Services | None:
         """None: no SDK optimises these."""

@@ -25,7 +25,7 @@ def compile(
     input_shape: Sequence[int] | None = None,
     dt: float | None = None,
     readout: Reading | None = None,
-    calibration: Path | str | Sequence[np.ndarray] | None = None,
+    calibration: Path | str | np.ndarray | Sequence[np.ndarray] | None = None,
     weights: str = "bake",
     passes: str | None = None,
     strict: bool = False,
@@ -42,8 +42,8 @@ def compile(
     model: a torch module, a path (.py, .pt2, .qsc, .qasm, .qpy, .json of pytket, .nir), a circuit of Qiskit or pytket,
     a qsc.Circuit with readout=, or a loaded Module. target: a name of `qsc targets`, a .toml file, or several, one of
     each kind. example_input: a tensor or a tuple of tensors, batch first, for a torch module. dt: seconds of a step,
-    for a .nir file. readout: of a circuit or a circuit file, "probs", "samples" or observables such as "Z0, Z1*Z2";
-    None for what it measures. effort: "fast", "default" or "max", how much is tried for a better circuit. max_error:
+    for a .nir file. calibration: a file, an array for every input, or the array of a single one. readout: of a circuit
+    or a circuit file, "probs", "samples" or observables such as "Z0, Z1*Z2"; None for what it measures. effort: "fast", "default" or "max", how much is tried for a better circuit. max_error:
     largest error that verification accepts; 0 for 1e-9 (float64) or 1e-5. Further keywords are options of passes, named
     as on the command line: `bits=4` is `--bits 4`, and `zne=[1, 3]` is `--zne 1,3`.
 
@@ -59,7 +59,7 @@ def compile(
         entry=entry,
         input_shape=None if input_shape is None else _shape(input_shape),
         readout=readout,
-        calibration=Path(calibration) if isinstance(calibration, str) else calibration,
+        calibration=_calibration(calibration),
         weights=weights,
         passes=passes,
         settings={key.replace("_", "-"): _text(value) for key, value in settings.items() if value is not None},
@@ -97,3 +97,9 @@ def _wrong(code: str, option: str, value: Any, known: str) -> InputError:
 def _text(value: Any) -> str:
     """The value of a pass's option as it stands on the command line; a list has commas between."""
     return ",".join(map(str, value)) if isinstance(value, list | tuple | np.ndarray) else str(value)
+
+
+def _calibration(given: Path | str | np.ndarray | Sequence[np.ndarray] | None) -> Path | Sequence[np.ndarray] | None:
+    if given is None or isinstance(given, str | Path):
+        return None if given is None else Path(given)
+    return [np.asarray(given)] if hasattr(given, "__array__") else list(given)

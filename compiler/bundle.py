@@ -28,6 +28,7 @@ from .execution.journal import opened_journal
 from .execution.launches import Conditions, Launches, launches_first
 from .execution.tasks import batch_axis, rows_of
 from .inputs import check_arrays
+from .spikes.coded import lost_in_coding
 
 if TYPE_CHECKING:
     from .verification import Verification
@@ -53,6 +54,8 @@ class Bundle:
     files: dict[str, bytes]
     run_counts: dict[str, float] = field(default_factory=dict)
     """What the last run counted: executions, shots, spikes, ..."""
+    run_remarks: list[str] = field(default_factory=list)
+    """What the last run's inputs lost before they reached a device."""
     standard_errors: list[np.ndarray | None] = field(default_factory=list)
     """The standard error of every number of the last run, an array an output; None where it is not known: see
     `outputs`."""
@@ -162,7 +165,7 @@ class Bundle:
         types = [v.type for v in self.program.graph.inputs]
         rows = next((a.shape[batch_axis(t)] for a, t in zip(arrays, types, strict=True) if t.batched), None)
         shared = conditions.engine.share(self)
-        self.run_counts = {}
+        self.run_counts, self.run_remarks = {}, lost_in_coding(self.program, arrays)
         self.activities = {} if options.record else self.activities
         if rows is None:
             outputs, self.standard_errors = self._run_chunk(arrays, options, precision, conditions, shared)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 FINDINGS: dict[str, str] = RULES | {
     "operation": "the device does not run the operation",
+    "capacity": "the device does not hold the artifact",
     "limit": "a limit of the device is exceeded",
     "feasibility": "a published rule of the chip is broken",
     "budget": "a cost is outside its budget",
@@ -130,7 +131,8 @@ def check_bundle(bundle: Bundle, name: str, target: str | None = None, budget: P
             for launch in bundle.launches()
             if launch.device in targets
         ]
-        names = tuple(dict.fromkeys(t.name for t in targets.values()))
+        cases += [_nothing_on(name) for name in _empty(bundle)] if target is None else []
+        names = tuple(dict.fromkeys([*(t.name for t in targets.values()), *_empty(bundle)]))
         illegal = not all(case.passed for case in cases)
         help = f"compile the model again with --target {target or names[0]}" if illegal else ""
     cases += [_budget_case(limit, bundle.costs[limit.key]) for limit in limits]
@@ -180,6 +182,16 @@ def _feasibility(bundle: Bundle, launch: Launch, chip: str) -> Case:
     return Case("feasibility", subject, detail, findings)
 
 
+def _empty(bundle: Bundle) -> list[str]:
+    """The devices that the bundle was compiled for, where none of them runs a part of it."""
+    return [] if bundle.launches() else [t["name"] for t in bundle.manifest["targets"] if t["kind"] != "host"]
+
+
+def _nothing_on(name: str) -> Case:
+    text = f"no part of the model runs on {name}: the whole of it stays on the host"
+    return Case("launch", name, "0 ops", (Finding("operation", text),))
+
+
 def _launch_case(bundle: Bundle, launch: Launch, target: Target) -> Case:
     backend = bundle.backend_of(launch)
     rules = registry.find_backend(target.backend).rules(target)
@@ -187,8 +199,14 @@ def _launch_case(bundle: Bundle, launch: Launch, target: Target) -> Case:
     circuits = backend.emitted(bundle.artifact(launch.artifact))
     subject = f"{launch.artifact} on {target.name}"
     if rules is None or not circuits:
-        findings = tuple(_limit_findings(bundle, launch, target))
-        return Case("launch", subject, f"{len(launch.body.nodes)} ops", findings)
+        findings = [*_limit_findings(bundle, launch, target)]
+        detail = f"{len(launch.body.nodes)} ops"
+        if backend.name == target.backend:
+            faults = backend.faults(bundle.artifact(launch.artifact), target)
+            findings += [Finding("capacity", fault) for fault in faults]
+        else:
+            detail += f", the ops alone: {target.name} is for artifacts of another kind than {backend.name}'s"
+        return Case("launch", subject, detail, tuple(findings))
     findings = tuple(
         Finding(v.rule, v.message, f"{folder}/{circuit.file}", v.line, v.operation, v.count)
         for circuit in circuits

@@ -195,7 +195,7 @@ def find_target(name: str) -> Target:
     if name not in TARGETS.entries:
         known = [*TARGETS.entries, *(prefix + "..." for prefix in FAMILIES)]
         near = [*TARGETS.entries, "fake_torino", "fake_sherbrooke", "fake_fez", "fake_marrakesh"]
-        near += [example for _, summary in FAMILIES.values() for example in summary.partition(": ")[2].split(", ")]
+        near += [e for _, summary in FAMILIES.values() for e in summary.partition(": ")[2].split(", ") if e]
         raise InputError.of(
             "T0001",
             f"unknown target {name!r}",

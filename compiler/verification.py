@@ -10,7 +10,7 @@ import numpy as np
 
 from ..backends.base import MODEL
 from ..bridges.environments import read_table
-from ..ir import CheckError, Diagnostic, MissingError, Module, TargetError
+from ..ir import CheckError, Diagnostic, InputError, MissingError, Module, TargetError
 from ..ir.types import DYNAMIC, Type
 from .execution.engines import opened
 from .execution.tasks import rows_of
@@ -29,7 +29,7 @@ FRESH_INPUTS = 16
 class Check:
     """One check: the largest error and where it was. `kind` is golden, source, device or importer.
 
-    notes: what is known of the cause, a sentence each.
+    notes: what is known of the cause, a sentence each. help: what would make it hold, where that is known.
     """
 
     kind: str
@@ -42,6 +42,7 @@ class Check:
     vacuous: bool = False
     detail: str = ""
     notes: tuple[str, ...] = ()
+    help: str = ""
 
     def __str__(self) -> str:
         return "\n  ".join([self.head, *self.notes])
@@ -49,7 +50,9 @@ class Check:
     @property
     def head(self) -> str:
         """The check without its notes."""
-        state = "vacuous" if self.vacuous else "ok" if self.passed else "FAILED"
+        state = "vacuous" if self.vacuous else "ok" if self.passed and self.samples else "FAILED"
+        if self.passed and not self.samples:
+            return f"{self.kind}: {self.detail}"
         text = f"{self.kind}: {state}, {self.samples} samples, max error {self.max_error:.3g}"
         text += f" (tolerance {self.tolerance:g})" if self.tolerance else f", {self.mismatches} unequal"
         if not self.passed and self.worst_input >= 0:
@@ -93,11 +96,7 @@ _HELP = {
 
 
 def _help(check: Check) -> str:
-    if check.kind == "importer":
-        return (
-            "compile for that importer where there is such a target: `qsc targets` lists them, as in --target nir:norse"
-        )
-    return _HELP[check.vacuous]
+    return check.help if check.kind == "importer" else _HELP[check.vacuous]
 
 
 def verify_bundle(
@@ -143,7 +142,12 @@ def _importers(bundle: Bundle, asked: str | None) -> list[str]:
     if asked != "all":
         return [asked] if asked else []
     backends = [bundle.backend_of(launch) for launch in bundle.launches()]
+    if not any(backend.importers for backend in backends):
+        raise InputError.of("O0002", "there is nothing here for other frameworks to run", help=NOTHING_TO_RUN)
     return sorted({name for backend in backends for name in backend.importers if _unasked(name)})
+
+
+NOTHING_TO_RUN = "compile for nir, loihi1 or loihi2, and with --strict, so that the model is there and not on the host"
 
 
 def _unasked(importer: str) -> bool:
@@ -157,26 +161,33 @@ NAMED_ONLY = frozenset(name for name, spec in read_table().items() if spec.named
 def _importer_check(bundle: Bundle, name: str, *, named: bool) -> Check:
     """What another framework makes of the artifacts beside what this one does: bins, spikes, agreement, causes.
 
-    One that is not installed, or that cannot run the graph, is an error where it was named, else a check that does not
-    hold and says why.
+    One that is not installed, or that refuses the graph, is an error where it was named, else it is left out, and why.
     """
     inputs = [
         rows_of(x, v.type, 0, IMPORTER_ROWS) for x, v in zip(bundle.golden[0], bundle.program.graph.inputs, strict=True)
     ]
     try:
         given = bundle.outputs(*inputs, importer=name)
-    except (MissingError, TargetError) as fault:
+    except (CheckError, MissingError, TargetError) as fault:
         if named:
             raise
-        missing = isinstance(fault, MissingError)
         text = "; ".join([d.message for d in fault.diagnostics] + [d.help for d in fault.diagnostics if d.help])
         notes = (*_modelled(bundle, name, inputs, bundle.outputs(*inputs)), *_known(bundle, name))
-        return Check("importer", missing, 0, detail=f"{name}: {'left out, ' * missing}{text}", notes=notes)
+        wrong = isinstance(fault, CheckError)
+        return Check("importer", not wrong, 0, detail=f"{name}: {'left out, ' * (not wrong)}{text}", notes=notes)
     ours = bundle.outputs(*inputs)
     check = compare("importer", given, ours, bundle)
     drift = "; ".join(map(_drift, given, ours))
     notes = (*_modelled(bundle, name, inputs, given), *_known(bundle, name)) if check.mismatches else ()
-    return replace(check, detail="; ".join(filter(None, [f"run by {name}", drift])), notes=notes)
+    help = _written_for(bundle, name)
+    return replace(check, detail="; ".join(filter(None, [f"run by {name}", drift])), notes=notes, help=help)
+
+
+def _written_for(bundle: Bundle, name: str) -> str:
+    """The target that writes a graph for an importer, where the bundle is not for it."""
+    target = f"nir:{name.removeprefix(MODEL)}"
+    targets = [t["name"] for t in bundle.manifest["targets"]]
+    return f"compile with --target {target}" if "nir" in targets and target not in targets else ""
 
 
 def _known(bundle: Bundle, name: str) -> list[str]:

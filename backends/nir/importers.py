@@ -11,7 +11,7 @@ import numpy as np
 
 from ...bridges import environments
 from ...bridges.nir.shapes import show
-from ...ir import MissingError, TargetError
+from ...ir import CheckError, MissingError, QscError, TargetError
 from ...ir.diagnostics import Diagnostic
 from .known import causes
 
@@ -28,7 +28,8 @@ def run_importer(name: str, data: bytes, x: np.ndarray, dt: float) -> np.ndarray
     """What a framework makes of a graph's file, (steps, batch, ...).
 
     x: (steps, batch, ...), float32. MissingError E0006 where neither the environment nor the package is there,
-    TargetError T0003 with what is known of the cause where the importer fails.
+    TargetError T0003 with what is known of the cause where the importer fails, CheckError R0002 where its outputs have
+    another shape.
     """
     from ...bridges.nir import read
 
@@ -43,16 +44,20 @@ def run_importer(name: str, data: bytes, x: np.ndarray, dt: float) -> np.ndarray
         except Exception as fault:
             if isinstance(fault, MissingError) and fault.diagnostics[0].code != "E0008":
                 raise
-            text = str(fault).strip().splitlines() or [type(fault).__name__]
             known = tuple(causes(read(data), name, dt))
-            message = f"{name} cannot run the graph: {text[0]}"
+            message = f"{name} cannot run the graph: {_first_line(fault)}"
             raise TargetError([Diagnostic("T0003", message, notes=known)]) from None
     graph = read(data)
     wanted = tuple(graph.nodes[graph.of_kind("Output")[0]].ints("shape"))
     if found.shape != (*x.shape[:2], *wanted):
         message = f"{name} puts out {show(found.shape[2:])} for {show(wanted)}"
-        raise TargetError.of("T0003", message, notes=causes(graph, name, dt))
+        raise CheckError.of("R0002", message, notes=causes(graph, name, dt))
     return found
+
+
+def _first_line(fault: Exception) -> str:
+    said = fault.diagnostics[0].message if isinstance(fault, QscError) else str(fault).strip()
+    return (said.splitlines() or [type(fault).__name__])[0]
 
 
 def _run(name: str, place: Path, x: np.ndarray, dt: float) -> np.ndarray:

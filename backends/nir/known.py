@@ -282,10 +282,22 @@ IMPORTERS: dict[str, Importer] = {
 
 def causes(graph: NirGraph, name: str, dt: float) -> list[str]:
     """What an importer is known to do with this graph that the file does not say, a sentence each."""
-    return [
-        f"{name} {text}"
-        for text in dict.fromkeys([*refusals(graph, name, dt), *_sentences(graph, IMPORTERS[name].changes, dt)])
-    ]
+    late = _late_biases(graph) if IMPORTERS[name].cycles else ()
+    found = [*refusals(graph, name, dt), *_sentences(graph, IMPORTERS[name].changes, dt), *late]
+    return [f"{name} {text}" for text in dict.fromkeys(found)]
+
+
+def recurrent_weights(graph: NirGraph) -> list[tuple[str, str]]:
+    """(weights, the neurons that they lead back to)."""
+    pairs = set(graph.edges)
+    return [(a, b) for a, b in graph.edges if (b, a) in pairs and "weight" in graph.nodes[a].fields]
+
+
+def _late_biases(graph: NirGraph) -> Iterator[str]:
+    weights = {a: graph.nodes[a] for a, _ in recurrent_weights(graph)}
+    names = [a for a, node in weights.items() if "bias" in node.fields and node.array("bias").any()]
+    if names:
+        yield f"leaves out the bias of recurrent weights in the first step ({', '.join(names)})"
 
 
 def refusals(graph: NirGraph, name: str, dt: float) -> list[str]:

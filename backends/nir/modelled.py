@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from ...bridges.nir import NirGraph, NirNode
+from ...bridges.nir import NirGraph, NirNode, shapes_of
 from ...ir import TargetError
-from .known import IMPORTERS, Array, Rule, refusals
+from .known import IMPORTERS, Array, Rule, recurrent_weights, refusals
 from .simulate import KINDS, Step, run_graph, tensor
 
 
@@ -24,8 +26,20 @@ def run_model(name: str, graph: NirGraph, x: Array, dt: float) -> Array:
     if reasons:
         raise TargetError.of("T0003", f"there is no model of {name} for this graph: it {reasons[0]}", notes=reasons[1:])
     rules = {kind: partial(_node, rule) for kind, rule in IMPORTERS[name].rules.items()}
+    graph = _bias_later(graph, dt)
     out, _ = run_graph(graph, len(x), dt, torch.from_numpy(x), sequence=True, table={**KINDS, **rules})
     return out.numpy()
+
+
+def _bias_later(graph: NirGraph, dt: float) -> NirGraph:
+    """What leaves recurrent weights comes a step later, as a delay brings it: nothing in the first step, no bias."""
+    nodes, edges = dict(graph.nodes), list(graph.edges)
+    for weights, neurons in recurrent_weights(graph):
+        line, shape = f"{weights}.later", shapes_of(graph)[0][weights]
+        nodes[line] = NirNode("Delay", {"delay": np.full(shape, dt)})
+        edges.remove((weights, neurons))
+        edges += [(weights, line), (line, neurons)]
+    return replace(graph, nodes=nodes, edges=edges)
 
 
 def _node(rule: Callable[[NirNode, float], Rule], node: NirNode, dt: float) -> Step:

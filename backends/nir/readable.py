@@ -1,10 +1,12 @@
 """A graph changed so that another framework's importer means what it means, where that can be.
 
-norse ignores the r of LIF: it goes into the weights before. sinabs reads files of nir 1.0.4, which have no v_reset.
+norse ignores the r of LIF: it goes into the weights before. norse and SpikingJelly leave out the bias of recurrent
+weights in the first step: it goes into the weights before too. sinabs reads files of nir 1.0.4, which have no v_reset.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -32,8 +34,12 @@ def find(name: str) -> Target:
 
 def readable(plan: Plan, reader: str | None) -> Plan:
     """The plan for a reader, the same where it needs nothing."""
-    if reader != "norse":
-        return plan
+    for change in CHANGES.get(reader or "", ()):
+        plan = change(plan)
+    return plan
+
+
+def _gains_in_weights(plan: Plan) -> Plan:
     nodes = dict(plan.nodes)
     for name, node in plan.nodes.items():
         before = [a for a, b in plan.edges if b == name]
@@ -45,6 +51,24 @@ def readable(plan: Plan, reader: str | None) -> Plan:
         for a in before:
             nodes[a] = _scaled(nodes[a], gain)
         nodes[name] = replace(node, fields=node.fields | {"r": np.ones_like(gain)})
+    return replace(plan, nodes=nodes)
+
+
+def _recurrent_biases_before(plan: Plan) -> Plan:
+    """The bias of recurrent weights goes to the weights before the neurons: there it is in the first step too."""
+    nodes, pairs = dict(plan.nodes), set(plan.edges)
+    for weights, neurons in plan.edges:
+        node = nodes.get(weights)
+        if node is None or (neurons, weights) not in pairs or not np.any(node.fields.get("bias", 0)):
+            continue
+        others = [a for a, b in plan.edges if b == neurons and (b, a) not in pairs and _only_for(plan, a, neurons)]
+        before = next((a for a in others if nodes[a].kind in ("Affine", "Linear")), None)
+        if before is None or not _only_for(plan, weights, neurons) or node.kind != "Affine":
+            continue
+        bias = np.asarray(node.fields["bias"])
+        fields = nodes[before].fields
+        nodes[before] = replace(nodes[before], kind="Affine", fields=fields | {"bias": fields.get("bias", 0) + bias})
+        nodes[weights] = replace(node, fields=node.fields | {"bias": np.zeros_like(bias)})
     return replace(plan, nodes=nodes)
 
 
@@ -64,3 +88,10 @@ def _scaled(node: NirNode, gain: np.ndarray) -> NirNode:
             factor = rows.reshape(-1, *(1,) * (array.ndim - 1)).astype(np.float64)
             fields[name] = (array * factor).astype(array.dtype)
     return replace(node, fields=fields)
+
+
+CHANGES: dict[str, tuple[Callable[[Plan], Plan], ...]] = {
+    "norse": (_recurrent_biases_before, _gains_in_weights),
+    "spikingjelly": (_recurrent_biases_before,),
+}
+"""Importer -> what is changed for it, in order."""

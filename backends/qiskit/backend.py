@@ -143,6 +143,10 @@ class QiskitBackend:
                 "T0003", f"circuit {circuit.name} does not fit {target.name}: {reason}", circuit.place
             ) from fault
 
+    def faults(self, files: Mapping[str, bytes], target: Target) -> list[str]:
+        """None beside those that `rules` tells of circuits."""
+        return []
+
     def importer_notes(self, files: Mapping[str, bytes], importer: str) -> list[str]:
         """Nothing is known of any."""
         return []

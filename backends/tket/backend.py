@@ -114,6 +114,10 @@ class TketBackend:
         }
         return Emission(files, _costs(best, pub), _notes(best, pub, len(made)))
 
+    def faults(self, files: Mapping[str, bytes], target: Target) -> list[str]:
+        """None beside those that `rules` tells of circuits."""
+        return []
+
     def importer_notes(self, files: Mapping[str, bytes], importer: str) -> list[str]:
         """Nothing is known of any."""
         return []

@@ -22,6 +22,9 @@ from .common import (
     workers_option,
 )
 
+ARRAY_FILES = (".npy", ".npz")
+EVENT_FILES = (".csv", *nir_data.SUFFIXES)
+
 EPILOG = """Example:
 
 \b
@@ -94,12 +97,16 @@ def command(
 ) -> None:
     """Run BUNDLE on inputs: device parts by the embedded simulator, the rest on the host."""
     from ..bundle import load
-    from ..spikes.given import Reading, read_inputs, write_spikes
+    from ..spikes.given import Reading, check_events, read_inputs, write_spikes
 
     if events and output is None:
         raise click.UsageError("--events says how to write: name a file with -o")
     how = Reading(None if encoder is None else parse_encoder(encoder), dt, same_bin, seed)
     compiled = load(bundle)
+    if output is not None:
+        _check_name(output, len(compiled.program.graph.outputs))
+        if events or output.suffix in EVENT_FILES:
+            check_events(compiled.program)
     given, remarks = read_inputs(inputs, compiled.program, how)
     for remark in remarks if not quiet else ():
         click.echo(f"remark: {remark}", err=True)
@@ -114,9 +121,11 @@ def command(
             journal=journal,
             progress=step,
         )
+    for remark in compiled.run_remarks if not quiet else ():
+        click.echo(f"remark: {remark}", err=True)
     names = [v.name for v in compiled.program.graph.outputs]
     errors = {name: e for name, e in zip(names, compiled.standard_errors, strict=True) if e is not None}
-    if output is not None and (events or output.suffix in (".csv", *nir_data.SUFFIXES)):
+    if output is not None and (events or output.suffix in EVENT_FILES):
         write_spikes(output, outputs, compiled.program, how)
     elif output is not None:
         _write(output, dict(zip(names, outputs, strict=True)), errors)
@@ -124,7 +133,7 @@ def command(
         "outputs": {name: list(o.shape) for name, o in zip(names, outputs, strict=True)},
         "counts": compiled.run_counts,
         "largest_standard_errors": {name: float(e.max(initial=0.0)) for name, e in errors.items()},
-        "remarks": remarks,
+        "remarks": remarks + compiled.run_remarks,
     }
     if as_json:
         print_json(facts | {"written": str(output) if output else None})
@@ -132,20 +141,25 @@ def command(
         _summarise(names, outputs, errors, compiled.run_counts, output)
 
 
+def _check_name(path: Path, outputs: int) -> None:
+    """BadParameter where the outputs have no file of this name to go into: before they are computed."""
+    known = (*ARRAY_FILES, *EVENT_FILES)
+    if path.suffix not in known:
+        raise click.BadParameter(f"{path} is none of {', '.join(known)}", param_hint="-o")
+    if path.suffix == ".npy" and outputs > 1:
+        raise click.BadParameter(f"the model has {outputs} outputs: name a .npz file", param_hint="-o")
+
+
 def _write(path: Path, outputs: dict[str, np.ndarray], errors: dict[str, np.ndarray]) -> None:
     """The outputs; an .npz also gets the standard errors that are known, as NAME.standard_error."""
     from ..storage import write_file
 
     buffer = io.BytesIO()
-    if path.suffix not in (".npy", ".npz"):
-        raise click.BadParameter(f"{path} is neither a .npy nor a .npz file", param_hint="-o")
     if path.suffix == ".npz":
         named = {f"{name}.standard_error": error for name, error in errors.items()}
         np.savez(buffer, allow_pickle=False, **outputs, **named)
     else:
         np.save(buffer, next(iter(outputs.values())), allow_pickle=False)
-    if path.suffix != ".npz" and len(outputs) > 1:
-        raise click.BadParameter(f"the model has {len(outputs)} outputs: name a .npz file", param_hint="-o")
     write_file(path, buffer.getvalue())
 
 

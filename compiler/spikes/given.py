@@ -127,11 +127,16 @@ def _step_seconds(program: Module, how: Reading) -> float | None:
 
 
 def write_spikes(path: Path, outputs: Sequence[np.ndarray], program: Module, how: Reading) -> None:
-    """Write the program's single output as events. InputError O0002 where it is no sequence in time."""
+    """Write the program's single output as events. InputError O0002 as `check_events`."""
+    check_events(program)
+    write_events(path, outputs[0], _step_seconds(program, how))
+
+
+def check_events(program: Module) -> None:
+    """InputError O0002 where the program does not have a single output that is a sequence in time."""
     values = program.graph.outputs
     if len(values) != 1 or not is_sequence(values[0].type):
         shown = "; ".join(map(str, values))
         raise InputError.of(
             "O0002", f"the program gives {shown}, which is not written as events", help="name a .npy or .npz file"
         )
-    write_events(path, outputs[0], _step_seconds(program, how))

@@ -8,11 +8,14 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import qsc
+import snntorch
+import torch
 from qsc.backends.nir.importers import available, run_importer
 from qsc.backends.nir.known import IMPORTERS
 from qsc.backends.nir.modelled import run_model
 from qsc.bridges.nir import NirGraph, NirNode, check, write
 from qsc.ir import TargetError
+from torch import Tensor, nn
 
 KINDS = {
     "snntorch": ("LIF", "CubaLIF"),
@@ -84,6 +87,46 @@ def test_a_model_does_what_the_importer_does(name: str, seed: int):
         pytest.skip(f"{name} is not installed: qsc env create {name}")
     given = run_importer(name, write(graph, "1.0.4" if name == "sinabs" else "1.0.8"), x, dt)
     np.testing.assert_array_equal(given, made)
+
+
+class Recurrent(nn.Module):
+    """Neurons that feed themselves, through weights with a bias."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.into, self.out = nn.Linear(10, 20), nn.Linear(20, 3)
+        self.one = snntorch.RLeaky(beta=0.9, reset_delay=False, linear_features=20, reset_mechanism="zero")
+        self.two = snntorch.Leaky(beta=0.85, reset_mechanism="zero")
+
+    def forward(self, x: Tensor) -> Tensor:
+        (spike, v), w, out = self.one.init_rleaky(), self.two.init_leaky(), []
+        for step in x:
+            spike, v = self.one(self.into(step), spike, v)
+            fired, w = self.two(self.out(spike), w)
+            out.append(fired)
+        return torch.stack(out)
+
+
+@pytest.mark.parametrize("name", ["norse", "spikingjelly"])
+def test_the_bias_of_recurrent_weights_comes_in_the_first_step_too(name: str):
+    torch.manual_seed(0)
+    net = Recurrent().eval()
+    with torch.no_grad():
+        for layer in (net.into, net.out):
+            layer.weight.mul_(3)
+        assert net.one.recurrent.bias.any()
+    x = (torch.rand(20, 6, 10) < 0.4).float()
+    plain = qsc.compile(net, target="nir", example_input=x)
+    found = plain.run(x, importer=f"model:{name}")
+    known = plain.backend_of(plain.launches()[0]).importer_notes(plain.artifact(plain.launches()[0].artifact), name)
+    assert any("bias of recurrent weights in the first step" in note for note in known)
+    bundle = qsc.compile(net, target=f"nir:{name}", example_input=x)
+    np.testing.assert_array_equal(bundle.run(x), plain.run(x))
+    np.testing.assert_array_equal(bundle.run(x, importer=f"model:{name}"), plain.run(x))
+    if not available(name):
+        pytest.skip(f"{name} is not installed: qsc env create {name}")
+    np.testing.assert_array_equal(plain.run(x, importer=name), found)
+    np.testing.assert_array_equal(bundle.run(x, importer=name), plain.run(x))
 
 
 def test_every_importer_has_a_model():

@@ -52,7 +52,7 @@ def test_events_go_in_and_out(net: Path, tmp_path: Path, capsys: pytest.CaptureF
         ((3, 12), [], "the model takes f32[8,?,12]"),
         ((8, 3, 12), ["--events"], "name a file with -o"),
         ((8, 3, 12), ["-o", "y.npy", "--events"], "no picture of one or two channels"),
-        ((8, 3, 12), ["-o", "y.txt", "--events"], "is no file of events"),
+        ((8, 3, 12), ["-o", "y.txt", "--events"], "y.txt is none of .npy, .npz, .csv, .h5, .hdf5"),
     ],
 )
 def test_what_cannot_be(

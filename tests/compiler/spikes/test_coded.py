@@ -1,0 +1,68 @@
+"""What inputs lose on their way to a chip is told."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import qsc
+from qsc.compiler.cli import run
+from qsc.frontends.text import read
+
+from .conftest import TEXT
+
+
+def compiled(x: np.ndarray) -> qsc.Bundle:
+    return qsc.compile(read(TEXT, "net"), target="loihi2", calibration=x)
+
+
+def drawn(*shape: int) -> np.ndarray:
+    return np.random.default_rng(0).random(shape).astype(np.float32)
+
+
+def test_spikes_that_are_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    spikes = (drawn(8, 4, 12) < 0.4).astype(np.float32)
+    bundle = compiled(spikes)
+    bundle.run(spikes)
+    assert bundle.run_remarks == []
+    twice = spikes.copy()
+    twice[0, 0, :3] = 2
+    bundle.run(twice)
+    (remark,) = bundle.run_remarks
+    assert remark.startswith("x: 3 of 384 values are no spikes (2) and are rounded to 0 or 1")
+    np.save(tmp_path / "x.npy", twice)
+    path = bundle.save(tmp_path / "chip")
+    assert run(["run", str(path), "-i", str(tmp_path / "x.npy"), "--json"]) == 0
+    told = capsys.readouterr()
+    assert f"remark: {remark}" in told.err
+    assert json.loads(told.out)["remarks"] == [remark]
+
+
+def test_values_outside_the_range_of_the_calibration_data():
+    given = drawn(8, 4, 12)
+    bundle = compiled(given)
+    bundle.run(given)
+    assert bundle.run_remarks == []
+    bundle.run(given * 3)
+    (remark,) = bundle.run_remarks
+    assert "values lie outside" in remark
+    assert "are clamped to that" in remark
+
+
+def test_nothing_is_told_where_nothing_is_coded():
+    bundle = qsc.compile(read(TEXT, "net"), target="nir")
+    bundle.run(5 * drawn(8, 4, 12))
+    assert bundle.run_remarks == []
+
+
+@pytest.mark.parametrize(("name", "words"), [("y.txt", "none of .npy, .npz, .csv"), ("y", "none of .npy")])
+def test_where_outputs_cannot_go_is_said_before_they_are_computed(
+    net: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, words: str
+):
+    np.save(tmp_path / "x.npy", drawn(8, 3, 12))
+    assert run(["run", str(net), "-i", str(tmp_path / "x.npy"), "-o", str(tmp_path / name)]) == 2
+    told = capsys.readouterr().err
+    assert words in told
+    assert "task" not in told
