@@ -43,9 +43,10 @@ def compile(
     a qsc.Circuit with readout=, or a loaded Module. target: a name of `qsc targets`, a .toml file, or several, one of
     each kind. example_input: a tensor or a tuple of tensors, batch first, for a torch module. dt: seconds of a step,
     for a .nir file. calibration: a file, an array for every input, or the array of a single one. readout: of a circuit
-    or a circuit file, "probs", "samples" or observables such as "Z0, Z1*Z2"; None for what it measures. effort: "fast", "default" or "max", how much is tried for a better circuit. max_error:
-    largest error that verification accepts; 0 for 1e-9 (float64) or 1e-5. Further keywords are options of passes, named
-    as on the command line: `bits=4` is `--bits 4`, and `zne=[1, 3]` is `--zne 1,3`.
+    or a circuit file, "probs", "samples" or observables such as "Z0, Z1*Z2"; None for what it measures. effort: "fast",
+    "default" or "max", how much is tried for a better circuit. max_error: largest error that verification accepts; 0
+    for 1e-9 (float64) or 1e-5. Further keywords are options of passes, named as on the command line: `bits=4` is
+    `--bits 4`, `weight_bits=6` is `--weight-bits 6`, and `zne=[1, 3]` is `--zne 1,3`.
 
     Example::
 
