@@ -127,6 +127,14 @@ class Laying:
     groups: int = 1
 
 
+def synapses_of(weight: np.ndarray, source: tuple[int, ...], laying: Laying | None = None) -> int:
+    """How many connections with a weight that is not zero there are; what a kernel meets in the padding is none.
+
+    weight, laying: as of `synaptic_events`. source: the shape of what comes in.
+    """
+    return round(synaptic_events(weight, np.ones(source), laying))
+
+
 def synaptic_events(weight: np.ndarray, arrived: np.ndarray, laying: Laying | None = None) -> float:
     """How many connections with a weight that is not zero are passed.
 

@@ -12,13 +12,13 @@ import numpy as np
 from ...bridges.networks import INPUT
 from ...bridges.nir import NirGraph, read, write
 from ...bridges.nir import NirNode as FileNode
-from ...ir import InputError, Module, Node
+from ...ir import Diagnostic, InputError, Module, Node, TargetError
 from ...ir.ops import Launch
 from ...ir.target import Target
 from ..activity import Activity
 from ..base import MODEL, Costs, Emission, Inputs, Plain, RunOptions
 from .importers import run_importer
-from .known import IMPORTERS, causes
+from .known import IMPORTERS, causes, refusals
 from .lower import make_plan, reason_against
 from .plan import DT, OUTPUT, Plan
 from .readable import GENERATIONS, readable
@@ -59,10 +59,17 @@ class NirBackend(Plain):
     ) -> Emission:
         """`graph.nir`, and `meta.json` with the time steps, the step's length and where each node came from.
 
-        TargetError T0003 with everything that NIR cannot take, a weight that is not finite included.
+        TargetError T0003 with everything that NIR cannot take, a weight that is not finite included, and with what the
+        reader that the target is for is known to refuse.
         """
         reader = target.data.get("reader")
         plan = readable(make_plan(launch.body, module), reader)
+        reasons = refusals(graph_of(plan), reader, plan.dt) if reader else []
+        if reasons:
+            help = "compile with --target nir for other readers"
+            raise TargetError(
+                [Diagnostic("T0003", f"{reader} cannot take the graph: it {r}", help=help) for r in reasons]
+            )
         data = write_graph(plan, GENERATIONS.get(reader or "", NEWEST))
         files = {GRAPH_FILE: data, META_FILE: _meta(plan)}
         return Emission(files, _costs(plan), tuple(_notes(plan, reader or "snntorch")))

@@ -9,6 +9,7 @@ import numpy as np
 
 from ...bridges.networks import fresh_name
 from ...ir import Location
+from ..activity import Laying, synapses_of
 
 DT = 1e-4
 """Seconds of one time step where the model states none: what snntorch assumes of every NIR file."""
@@ -72,9 +73,16 @@ class Plan:
     @property
     def synapses(self) -> int:
         """Connections with a weight that is not zero; a kernel counts once for every place it is laid on."""
-        total = 0
-        for node in self.nodes.values():
-            if "weight" in node.fields:
-                places = int(np.prod(node.shape[1:])) if node.kind.startswith("Conv") else 1
-                total += int(np.count_nonzero(node.fields["weight"])) * places
-        return total
+        return sum(_synapses(node) for node in self.nodes.values() if "weight" in node.fields)
+
+
+def _synapses(node: NirNode) -> int:
+    fields = node.fields
+    weight = np.asarray(fields["weight"])
+    if not node.kind.startswith("Conv"):
+        return int(np.count_nonzero(weight))
+    stride, padding, dilation, size = (
+        tuple(np.atleast_1d(fields[k]).tolist()) for k in ("stride", "padding", "dilation", "input_shape")
+    )
+    groups = int(fields["groups"])
+    return synapses_of(weight, (weight.shape[1] * groups, *size), Laying(stride, padding, dilation, groups))

@@ -26,8 +26,7 @@ def account(bundle: Bundle, inputs: str) -> None:
             continue
         energy = horowitz(activity)
         costs = {"spikes": activity.spikes / activity.rows, "energy_j": energy.total_j}
-        # What a backend knows of its chip's own prices stands.
-        bundle.manifest["costs_by_op"][artifact] = costs | bundle.manifest["costs_by_op"][artifact]
+        bundle.manifest["costs_by_op"][artifact] |= costs
         bundle.manifest["notes"][artifact] += _notes(activity, energy, inputs)
         facts = {"inputs": inputs, "rows": activity.rows, "steps": activity.steps, "dt_s": activity.dt}
         rows = _layers(activity, energy)

@@ -135,3 +135,34 @@ def test_an_unknown_reader_is_refused():
     with pytest.raises(qsc.QscError, match="no importer of NIR is called 'nrse'") as caught:
         qsc.compile(Net().eval(), target="nir:nrse", example_input=torch.rand(2, 4))
     assert "norse" in str(caught.value)
+
+
+class Pooled(nn.Module):
+    """A convolution with padding, and a pool that norse does not know."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.pool, self.out = nn.Conv2d(1, 4, 3, padding=1), nn.AvgPool2d(2), nn.Linear(64, 5)
+        self.one, self.two = (snntorch.Leaky(beta=0.9, reset_mechanism="zero") for _ in range(2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        v, w, out = self.one.init_leaky(), self.two.init_leaky(), []
+        for step in x:
+            spike, v = self.one(self.conv(step), v)
+            spike, w = self.two(self.out(self.pool(spike).flatten(1)), w)
+            out.append(spike)
+        return torch.stack(out)
+
+
+def test_a_graph_that_a_reader_refuses_is_not_written_for_it():
+    torch.manual_seed(0)
+    net, x = Pooled().eval(), (torch.rand(6, 2, 1, 8, 8) < 0.5).float()
+    with torch.no_grad():
+        net.conv.weight.mul_(4)
+        net.out.weight.mul_(4)
+    with pytest.raises(TargetError, match=r"norse cannot take the graph: it leaves out AvgPool2d.*\(pool\)") as caught:
+        qsc.compile(net, target="nir:norse", example_input=x)
+    assert caught.value.exit_code == 3
+    bundle = qsc.compile(net, target="nir", example_input=x)
+    # A kernel meets 484 = (3 * 8 - 2)^2 values of the picture in each channel, the rest is padding.
+    assert bundle.costs["synapses"] == 4 * 484 + 64 * 5
