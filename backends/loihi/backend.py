@@ -33,8 +33,8 @@ NATIVE_OPS = (
     *("delayed_linear", "loihi_lif", "matmul", "plasticity", "loihi_plasticity"),
 )
 LAYERS = ("linear", "delayed_linear", "plastic", "conv", "avg_pool", "sum_pool", "flatten", "scale", "delay", "shift")
-INPUTS = 64
-"""The most values that a launch reads from outside, each a source of its own."""
+VALUES = 64
+"""The most values that a launch reads from outside, each a source of its own, and the most spikes that it gives."""
 SAMPLES = 16
 """Rows of the calibration data that spikes are counted on for the mapping."""
 
@@ -53,7 +53,7 @@ class LoihiBackend(Plain):
     def unsupported(self, node: Node, module: Module, target: Target) -> str | None:
         """Why the chip cannot hold the node, in whole numbers or before they are chosen; None where it can."""
         whole = any(isinstance(n.op, LoihiLif) for n in Graph((), (node,), ()).walk())
-        network, reasons = read_node(node, module, wide=whole, inputs=INPUTS)
+        network, reasons = read_node(node, module, wide=whole, inputs=VALUES, outputs=VALUES)
         inside = f"{node.op.mnemonic} inside the loop: " if isinstance(node.op, Scan | Launch) else ""
         for part in network.parts.values():
             reason = reason_against(part)
@@ -84,7 +84,7 @@ class LoihiBackend(Plain):
         TargetError T0003 where the launch is not in whole numbers, where its time does not work out on the chip, or
         where it does not fit.
         """
-        network = make_network(launch.body, module, wide=True, inputs=INPUTS)
+        network = make_network(launch.body, module, wide=True, inputs=VALUES, outputs=VALUES)
         for part in network.parts.values():
             if isinstance(part, Neurons) and not isinstance(part.op, LoihiLif):
                 text = f"{part.source} is not in whole numbers"

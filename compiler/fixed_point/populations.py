@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...backends.loihi.resets import taken_off
 from ...bridges.networks import Network, Neurons, RefusedError
 from ...bridges.networks.synapses import Synapses, shape_of, synapses
 
@@ -19,7 +20,9 @@ class Population:
     multiply their input with. decay, alpha: a step of the potential and
     of the synaptic current (None where there is none), one number a neuron. bias: into the potential in every step.
     current_bias: into the synaptic current. up, down, current: the largest potential, the largest one below 0 and the
-    largest current that can come up, in the units of the model.
+    largest current that can come up, in the units of the model. taken_off: what a spike takes off the current of the
+    next step, where the current holds the potential of neurons that are not reset to zero (`backends.loihi.resets`);
+    else None.
     """
 
     name: str
@@ -34,6 +37,7 @@ class Population:
     up: float
     down: float
     current: float
+    taken_off: np.ndarray | None = None
 
 
 def population(network: Network, name: str, largest: Mapping[str, float]) -> Population:
@@ -46,15 +50,19 @@ def population(network: Network, name: str, largest: Mapping[str, float]) -> Pop
     assert isinstance(part, Neurons)
     decay, gain, offset = part.membrane()
     synapse = part.synapse()
+    alpha = None if synapse is None else synapse[0]
     gains = gain if synapse is None else gain * synapse[1]
+    back = taken_off(part) if part.reset == "subtract" else None
+    if back is not None:
+        alpha, decay = decay, np.zeros(part.shape)
     connections = tuple(_with_gain(s, gains, shape_of(network, s.source)) for s in synapses(network, name))
     constant = gains * sum((s.bias for s in connections), np.zeros(part.shape))
-    into_current = np.zeros(part.shape) if synapse is None else constant
+    into_current = np.zeros(part.shape) if alpha is None else constant if back is None else constant + offset
     bias = offset + constant - into_current
     reach = sum((_reach(s, part.shape, gains) * largest.get(s.source, 1.0) for s in connections), np.zeros(part.shape))
-    reach = reach + np.abs(into_current)
-    if synapse is not None:
-        reach = reach / (1 - synapse[0])
+    reach = reach + np.abs(into_current) + (0 if back is None else np.abs(back))
+    if alpha is not None:
+        reach = reach / (1 - alpha)
     step = reach + np.abs(bias)
     threshold = part.full("threshold").astype(np.float64)
     seen = 4 * largest[f"{name}.v"] + step
@@ -65,13 +73,14 @@ def population(network: Network, name: str, largest: Mapping[str, float]) -> Pop
         connections,
         gains,
         decay,
-        None if synapse is None else synapse[0],
+        alpha,
         threshold,
         bias,
         into_current,
         float((np.abs(threshold) + step).max()),
         float(below.max()),
         float(reach.max()),
+        back,
     )
 
 

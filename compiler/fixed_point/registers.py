@@ -6,6 +6,9 @@ With S units of the potential register for one of the model, and the chip's curr
     threshold = round(theta S / 64),   bias = round(b S),
     dv = round(4096 (1 - decay)),   du = 4095 - round(4096 alpha).
 
+Where the current holds the potential of neurons that are not reset to zero, what a spike takes off comes from the
+neuron itself, by up to `PARTS` connections, a coarse one and finer ones, until it is off by less than half a unit of a.
+
 The weights of b bits are whole numbers from -2^(b-1) to 2^(b-1) - 1, or, split by sign, two connections from 0 to
 2^b - 1 in magnitude. The chip keeps them at the upper end of 8 bits, so that its own exponent is E less the bits that
 are left out there; it goes from -7 to 7.
@@ -29,6 +32,8 @@ POTENTIAL = 2.0**23 - 1
 THRESHOLD = 2**17 - 1
 BIAS_MANTISSA, BIAS_EXPONENT = 2**12 - 1, 7
 EXPONENTS = (-7, 7)
+PARTS = 3
+"""The most connections that take a threshold off."""
 
 
 @dataclass(frozen=True)
@@ -76,13 +81,15 @@ class Format:
         return EXPONENTS[0] + self.left_out, EXPONENTS[1] + self.left_out
 
 
-def largest_scale(p: Population) -> float:
+def largest_scale(p: Population, form: Format) -> float:
     """The largest S with which no register of the population runs over."""
     limits = [POTENTIAL / max(p.up, p.down, p.current)]
     if p.threshold.max() > 0:
         limits.append(64 * THRESHOLD / p.threshold.max())
     if np.abs(p.bias).max() > 0:
         limits.append(float(BIAS_MANTISSA << BIAS_EXPONENT) / np.abs(p.bias).max())
+    if p.taken_off is not None and p.taken_off.any():
+        limits.append(64 * form.most * 2.0 ** form.shifts[1] / p.taken_off.max())
     return float(min(limits))
 
 
@@ -94,7 +101,7 @@ def registers(p: Population, form: Format, units: dict[str, float], kept: float 
     """
     fixed = [s for s in p.connections if s.plastic is None]
     size = {s.source: float(np.abs(s.weight).max(initial=0.0)) * units.get(s.source, 1.0) * kept for s in fixed}
-    scale = largest_scale(p)
+    scale = largest_scale(p, form)
     leading = max(size.values(), default=0.0)
     learned = plastic_scale(p.connections, p.gain, scale)
     if learned is not None:
@@ -105,9 +112,10 @@ def registers(p: Population, form: Format, units: dict[str, float], kept: float 
         shift = float(np.clip(shift, *form.shifts))
         scale = min(scale, 64 * form.most * 2.0**shift / leading)
     weights = [w for s in p.connections for w in _weights(p, s, form, scale, units.get(s.source, 1.0), kept)]
+    weights += _taken_off(p, form, scale)
     decay, alpha = p.decay, p.alpha
     parameters = {
-        "du": np.float64(4095) if alpha is None else 4095 - np.rint(4096 * alpha),
+        "du": np.float64(4095) if alpha is None else np.clip(4095 - np.rint(4096 * alpha), 0, 4095),
         "dv": np.clip(np.rint(4096 * (1 - decay)), 0, 4095),
         "bias": _bias(p.bias * scale),
         "threshold": np.clip(np.rint(p.threshold * scale / 64) - p.part.inclusive, 0, THRESHOLD),
@@ -135,7 +143,7 @@ def _weights(p: Population, s: Synapses, form: Format, scale: float, unit: float
         made = plastic_weights(s, p.gain, scale)
         return [Weights(s.source, s.steps, made.layer, made.shift, made.rule, s.plastic)]
     exact = s.weight * (unit * scale / 64)
-    added = p.current_bias if s is _first_fixed(p) else np.zeros(1)
+    added = p.current_bias if p.taken_off is None and s is _first_fixed(p) else np.zeros(1)
     size = float(np.abs(exact).max(initial=0.0)) * kept
     if size == 0 and not added.any():
         return []
@@ -149,6 +157,43 @@ def _weights(p: Population, s: Synapses, form: Format, scale: float, unit: float
     above, below = np.clip(whole, 0, form.most), np.clip(whole, -form.most, 0)
     made = [_part(p, s, above, bias, shift)] if above.any() or bias is not None else []
     return made + ([_part(p, s, below, None, shift)] if below.any() else [])
+
+
+def _taken_off(p: Population, form: Format, scale: float) -> list[Weights]:
+    """The connections by which a spike takes the threshold off, the coarsest first; a constant of the current comes
+    by one of its own."""
+    if p.taken_off is None:
+        return []
+    left = np.rint(-p.taken_off * scale / 64)
+    added = p.current_bias * scale / 64
+    made: list[Weights] = []
+    while left.any() and len(made) < PARTS:
+        shift = int(np.clip(np.ceil(np.log2(np.abs(left).max() / form.most) - 1e-9), 0, form.shifts[1]))
+        whole = np.clip(np.rint(left / 2.0**shift), -form.most, form.most)
+        left = left - whole * 2.0**shift
+        made.append(_onto_itself(p, whole, shift, None))
+    if added.any():
+        made.append(_onto_itself(p, np.zeros(p.part.shape), 0, np.rint(added)))
+    return made
+
+
+def _onto_itself(p: Population, whole: np.ndarray, shift: int, bias: np.ndarray | None) -> Weights:
+    """A connection of every neuron onto itself, a step later, as a kernel of one place where neurons have channels."""
+    shape = p.part.shape
+    if len(shape) == 1:
+        fields: dict[str, Any] = {"weight": np.diag(whole).astype(np.int16)}
+        kind = "linear"
+    else:
+        if any(np.ptp(x.reshape(shape[0], -1), axis=1).any() for x in (whole, *([] if bias is None else [bias]))):
+            raise RefusedError("neurons of one channel add different constants, or take different ones off at a spike")
+        channels = whole.reshape(shape[0], -1)[:, 0]
+        ones = (1,) * (len(shape) - 1)
+        same = {"stride": ones, "padding": (0,) * len(ones), "dilation": ones, "groups": shape[0]}
+        fields = {"weight": channels.reshape(-1, 1, *ones).astype(np.int16), **same}
+        kind, bias = "conv", None if bias is None else bias.reshape(shape[0], -1)[:, 0]
+    if bias is not None:
+        fields["bias"] = bias.astype(np.int32)
+    return Weights(p.name, 1, Layer(kind, shape, fields, kind, p.part.location), shift)
 
 
 def _first_fixed(p: Population) -> Synapses | None:

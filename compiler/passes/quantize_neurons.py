@@ -49,7 +49,7 @@ class QuantizeNeurons(Pass):
 
     def _launch(self, node: Node, module: Module, context: Context) -> Module:
         assert isinstance(node.op, Launch)
-        network = make_network(node.op.body, module, inputs=len(node.operands))
+        network = make_network(node.op.body, module, inputs=len(node.operands), outputs=len(node.results))
         given = _operands(node, module, context)
         form = Format(self.weight_bits, self.split_signs)
         try:

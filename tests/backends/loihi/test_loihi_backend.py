@@ -168,7 +168,7 @@ def test_digits_keep_their_accuracy_at_eight_bits(monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize(
     ("op", "reason"),
     [
-        (ops.Leaky("subtract"), "takes the threshold off"),
+        (ops.Synaptic("subtract"), "takes the threshold off"),
         (ops.Leaky("none"), "leaves the potential"),
         (ops.Synaptic("zero", True), "drops the input of the step"),
     ],
