@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,11 +10,26 @@ from ...ir import Graph, Module, Node, TargetError, Value, ops
 from ...ir.diagnostics import Diagnostic
 from ...ir.ops import Launch, Scan
 from ...ir.ops.neurons import EulerFiring, EulerNeuron
-from ...ir.ops.spiking import Neuron, SteppedNeuron
+from ...ir.ops.spiking import Neuron
 from ...ir.types import Type
+from .constants import Arrays
 from .layers import LAYERS, RefusedError, features, is_timed
 from .network import INPUT, Edge, Input, Layer, Network, Neurons, fresh_name, parameter_names
-from .plastic import RULES, Plastic, is_column, is_matrix, trace_operands
+from .plastic import RULES, is_column, is_matrix, trace_operands
+from .scopes import (
+    KnownError,
+    Line,
+    Scope,
+    Signal,
+    Term,
+    added,
+    carried_name,
+    constant_makers,
+    is_constant,
+    note_constant,
+    signal_of,
+    sum_of,
+)
 
 HINTS = {
     "batch_norm": " (fold-batchnorm removes it where a linear or conv layer comes before)",
@@ -27,62 +40,6 @@ HINTS = {
 
 
 SIDES = {"pre": "before", "post": "after"}
-
-
-class _KnownError(Exception):
-    """What this depends on is refused, which has been said."""
-
-
-@dataclass(frozen=True)
-class Term:
-    """What a part put out `steps` steps ago; `source` is a part, an input, or a value that a loop carries."""
-
-    source: str
-    steps: int = 0
-
-
-@dataclass(frozen=True)
-class Signal:
-    """The sum of terms. spikes: whether every term is 0 or 1, so that the order of a sum does not matter."""
-
-    terms: tuple[Term, ...]
-    spikes: bool = False
-
-
-@dataclass(frozen=True)
-class Line:
-    """A delay line, as it is carried in under its name, or after this step's value has been pushed."""
-
-    carried: str
-    pushed: bool
-
-
-@dataclass
-class Scope:
-    """What is known of the values of one graph. A value is a signal, a constant, a state, a line, or refused."""
-
-    graph: Graph
-    signals: dict[str, Signal] = field(default_factory=dict)
-    constants: set[str] = field(default_factory=set)
-    """Made from weights alone."""
-    fills: dict[str, float] = field(default_factory=dict)
-    """Filled with one number."""
-    given: dict[str, tuple[Value, Scope]] = field(default_factory=dict)
-    """Inputs of a loop's body that are constants, and where they come from."""
-    hidden: dict[str, str] = field(default_factory=dict)
-    """Values that neurons keep to themselves -> the reason against their use."""
-    states: dict[str, str | None] = field(default_factory=dict)
-    """State that goes into a body -> what its neuron or line makes of it, None as long as none has."""
-    lines: dict[str, Line] = field(default_factory=dict)
-    pushed: dict[str, Signal] = field(default_factory=dict)
-    """Carried line -> what is pushed onto it."""
-    spread: dict[str, Value] = field(default_factory=dict)
-    """Constants that every row of the batch has -> what they are spread from."""
-    plastic: Plastic[Signal] = field(default_factory=lambda: Plastic[Signal]())
-    last: dict[str, str] = field(default_factory=dict)
-    """What learned weights are at the end -> the part that they are of."""
-    outer: Scope | None = None
-    """The scope of the graph that a loop stands in."""
 
 
 def make_network(body: Graph, module: Module, outputs: int = 1, wide: bool = False, inputs: int = 1) -> Network:
@@ -124,7 +81,7 @@ class Reading:
     def __init__(self, module: Module, *, arrays: bool, outputs: int = 1, wide: bool = False, inputs: int = 1) -> None:
         self.module = module
         self._wide = wide
-        self.arrays = arrays
+        self.arrays = Arrays(module, arrays)
         self.network = Network()
         self.faults: list[Diagnostic] = []
         self.inside = False
@@ -147,7 +104,7 @@ class Reading:
 
     def alone(self, node: Node) -> None:
         """Read one node of the module's graph, whatever its inputs come from."""
-        makers = _constant_makers(node, self.module.graph)
+        makers = constant_makers(node, self.module.graph)
         made = {v.name for maker in makers for v in maker.results}
         inputs = tuple(dict.fromkeys(v for v in node.operands if not v.is_weight and v.name not in made))
         signals = {v.name: Signal((Term(f"{INPUT}{k}"),)) for k, v in enumerate(inputs)}
@@ -157,7 +114,7 @@ class Reading:
         """Fix inputs, outputs, and what the edges from carried values mean."""
         body, network = scope.graph, self.network
         spiking = [v for v in body.outputs if v.name not in scope.last]
-        signals = {v.name: _signal(scope, v) for v in spiking}
+        signals = {v.name: signal_of(scope, v) for v in spiking}
         if not 1 <= len(body.inputs) <= self._inputs:
             raise RefusedError(
                 f"it reads {len(body.inputs)} values from outside, a network has {_number(self._inputs)} input"
@@ -209,13 +166,13 @@ class Reading:
     def _walk(self, scope: Scope) -> None:
         for node in scope.graph.nodes:
             try:
-                if not _note_constant(scope, node):
+                if not note_constant(scope, node):
                     self._node(scope, node)
             except RefusedError as fault:
                 place = f" at {node.location}" if node.location else ""
                 message = f"{node.op.mnemonic} inside the loop: {fault}{place}" if self.inside else str(fault)
                 self.faults.append(Diagnostic("T0003", message, node.location))
-            except _KnownError:
+            except KnownError:
                 continue
 
     def _node(self, scope: Scope, node: Node) -> None:
@@ -227,7 +184,7 @@ class Reading:
         elif isinstance(op, Neuron):
             self._neurons(scope, node, op)
         elif isinstance(op, ops.Add):
-            scope.signals[node.results[0].name] = _sum(scope, node)
+            scope.signals[node.results[0].name] = sum_of(scope, node)
         elif isinstance(op, ops.Push):
             self._push(scope, node)
         elif isinstance(op, ops.Tap | ops.DelayedLinear):
@@ -244,17 +201,17 @@ class Reading:
             raise RefusedError(f"networks of neurons have no {op.mnemonic}" + HINTS.get(op.mnemonic, ""))
 
     def _layer(self, scope: Scope, node: Node) -> None:
-        data = [v for v in node.operands if not _is_constant(scope, v)]
+        data = [v for v in node.operands if not is_constant(scope, v)]
         if not data:
             raise RefusedError("its input is a constant")
-        signal = _signal(scope, data[0])
+        signal = signal_of(scope, data[0])
         if len(data) > 1:
             raise RefusedError(f"it multiplies by {data[1].name}, which is computed while the model runs")
-        made = LAYERS[type(node.op)](node, lambda k: self.weight(scope, node, k))
+        made = LAYERS[type(node.op)](node, lambda k: self.arrays.weight(scope, node, k))
         if made is None:
             scope.signals[node.results[0].name] = signal
             return
-        name = self._add(node, *made, signal, self._bits(scope, node) if "weight" in made[1] else 32)
+        name = self._add(node, *made, signal, self.arrays.bits(scope, node) if "weight" in made[1] else 32)
         scope.signals[node.results[0].name] = Signal((Term(name),), spikes=isinstance(node.op, ops.Fire))
 
     def _add(self, node: Node, kind: str, fields: dict[str, Any], signal: Signal, bits: int = 32) -> str:
@@ -287,7 +244,7 @@ class Reading:
         for start, end in zip(op.body.inputs[: op.carried], op.body.outputs, strict=False):
             self._carry(inner, start, end)
         for start in op.body.inputs[: op.carried]:
-            if self._adds_up(_carried(start.name, inner), frozenset()):
+            if self._adds_up(carried_name(start.name, inner), frozenset()):
                 raise RefusedError(f"it reads the state {start.name}, which adds up over time without a neuron")
         for start, result in zip(op.body.inputs, node.results[: op.carried], strict=False):
             scope.hidden[result.name] = "the last state of a neuron is used, and states stay inside neurons"
@@ -303,7 +260,7 @@ class Reading:
 
     def _carry(self, inner: Scope, start: Value, end: Value) -> None:
         """What a loop carries is a neuron's state, a delay line, or a signal that is read a step later."""
-        alias = _carried(start.name, inner)
+        alias = carried_name(start.name, inner)
         if inner.states[start.name] == end.name:
             if start.name in inner.pushed:
                 self._aliases[alias] = inner.pushed[start.name]
@@ -336,14 +293,14 @@ class Reading:
                     raise RefusedError(f"the state {inside.name} does not start at zero")
                 inner.states[inside.name] = None
                 inner.lines[inside.name] = Line(inside.name, False)
-                inner.signals[inside.name] = Signal((Term(_carried(inside.name, inner)),))
-            elif k >= split and _is_constant(scope, given):
+                inner.signals[inside.name] = Signal((Term(carried_name(inside.name, inner)),))
+            elif k >= split and is_constant(scope, given):
                 inner.given[inside.name] = (given, scope)
                 inner.constants.add(inside.name)
             elif k >= split and is_timed(given.type):
                 raise RefusedError(f"every step reads all of {given.name}")
             else:
-                inner.signals[inside.name] = _signal(scope, given)
+                inner.signals[inside.name] = signal_of(scope, given)
         return inner
 
     # Synapses that learn
@@ -357,7 +314,7 @@ class Reading:
             return True
         if not self.inside or not is_column(given.type, made.type):
             return False
-        columns[made.name] = _signal(scope, given)
+        columns[made.name] = signal_of(scope, given)
         return True
 
     def _matmul(self, scope: Scope, node: Node) -> None:
@@ -381,9 +338,9 @@ class Reading:
         shape = start.type.shape[1:]
         if start.name in outer.fills:
             return np.full(shape, outer.fills[start.name], np.float32)
-        if not self.arrays:
+        if not self.arrays.known:
             return np.zeros(shape, np.float32)
-        array = self._stored(outer, outer.spread[start.name])
+        array = self.arrays.stored(outer, outer.spread[start.name])
         if array is None or not np.isfinite(array).all():
             raise RefusedError(f"the weights {start.name} that learning begins with are not there, or not finite")
         return np.broadcast_to(array, (1, *shape))[0]
@@ -396,7 +353,7 @@ class Reading:
         if w.name not in scope.plastic.begun:
             raise RefusedError(f"its weights {w.name} are not carried from step to step, from weights of the model on")
         learned = scope.plastic.of(w.name)
-        learned.op, learned.pre, learned.post = op, _signal(scope, pre), _signal(scope, post)
+        learned.op, learned.pre, learned.post = op, signal_of(scope, pre), signal_of(scope, post)
         for start, end in zip(states, node.results, strict=True):
             if scope.states.get(start.name, "") is not None:
                 raise RefusedError(f"its state {start.name} is not carried from step to step for it alone")
@@ -419,7 +376,7 @@ class Reading:
         x, line = node.operands
         if scope.states.get(line.name, "") is not None:
             raise RefusedError(f"its line {line.name} is not carried from step to step for it alone")
-        scope.pushed[line.name] = _signal(scope, x)
+        scope.pushed[line.name] = signal_of(scope, x)
         scope.states[line.name] = node.results[0].name
         scope.lines[node.results[0].name] = Line(line.name, True)
 
@@ -427,16 +384,16 @@ class Reading:
         """A part that delays."""
         line = scope.lines.get(node.operands[0].name)
         if line is None:
-            _signal(scope, node.operands[0])
+            signal_of(scope, node.operands[0])
             raise RefusedError(f"{node.operands[0].name} is not a delay line")
-        steps = self.weight(scope, node, len(node.operands) - 1)
+        steps = self.arrays.weight(scope, node, len(node.operands) - 1)
         if steps is None:
             raise RefusedError("its delays are computed while the model runs")
         # The newest place of a line that is carried in is a step old, which its edge says.
         fields: dict[str, Any] = {"steps": np.asarray(steps, np.int64) - 1}
         if isinstance(node.op, ops.DelayedLinear):
-            fields["weight"] = self.weight(scope, node, 1)
-        signal = scope.pushed[line.carried] if line.pushed else Signal((Term(_carried(line.carried, scope)),))
+            fields["weight"] = self.arrays.weight(scope, node, 1)
+        signal = scope.pushed[line.carried] if line.pushed else Signal((Term(carried_name(line.carried, scope)),))
         kind = "delayed_linear" if "weight" in fields else "delay"
         name = self._add(node, kind, fields, signal)
         scope.signals[node.results[0].name] = Signal((Term(name),))
@@ -454,11 +411,11 @@ class Reading:
             scope.hidden[end.name] = f"it reads the potential {end.name}, and neurons put out spikes"
             del scope.signals[start.name]
             scope.hidden[start.name] = f"it reads the state {start.name}, and states stay inside neurons"
-        signal = _added(scope, inputs)
+        signal = added(scope, inputs)
         shape = features(node.results[0].type)
         parameters: dict[str, np.ndarray] = {}
         for name, value in zip(parameter_names(op), rest[op.states :], strict=True):
-            parameters[name] = self._parameter(scope, op, name, value)
+            parameters[name] = self.arrays.parameter(scope, op, name, value)
         if isinstance(op, EulerNeuron):
             if self.network.dt not in (None, op.dt):
                 raise RefusedError(f"neurons with steps of {self.network.dt:g} s and of {op.dt:g} s are connected")
@@ -471,176 +428,17 @@ class Reading:
             scope.signals[after[-1].name] = made
             del scope.hidden[after[-1].name]
 
-    def _parameter(self, scope: Scope, op: Neuron, name: str, value: Value) -> np.ndarray:
-        """A parameter of neurons, checked: files of networks take any number."""
-        array = self._stored(scope, value)
-        if array is None:
-            raise RefusedError(f"its {name} is computed while the model runs")
-        wrong = array[~(np.isfinite(array) & _RANGES[name][0](array))]
-        if wrong.size:
-            raise RefusedError(f"its {name} is {wrong.ravel()[0]:g}; a neuron of a network needs {_RANGES[name][1]}")
-        if isinstance(op, SteppedNeuron):
-            return np.asarray(array, np.float32)
-        return array
-
-    # Constants
-
-    def weight(self, scope: Scope, node: Node, index: int) -> np.ndarray | None:
-        """The array of a node's operand, None where there is none. RefusedError where it is not finite."""
-        if index >= len(node.operands):
-            return None
-        value = node.operands[index]
-        if not self.arrays and value.type.is_float:
-            return np.zeros(value.type.shape, np.float32)
-        array = self._stored(scope, value)
-        if array is None:
-            raise RefusedError(f"{value.name} is computed while the model runs")
-        if not np.isfinite(array).all():
-            where = np.argwhere(~np.isfinite(array))[0].tolist()
-            raise RefusedError(f"the weight {value.name.removeprefix('@')} is {array[tuple(where)]} at index {where}")
-        return array
-
-    def _bits(self, scope: Scope, node: Node) -> int:
-        """Bits of a number and its sign, for weights that are integers with a scale; 32 for floats."""
-        maker = scope.graph.producers().get(node.operands[1].name)
-        if not self.arrays or maker is None or not isinstance(maker.op, ops.Dequantize):
-            return 32
-        integers = self._constant(scope, maker.operands[0])
-        return 32 if integers is None else int(np.abs(integers.astype(np.int64)).max(initial=0)).bit_length() + 1
-
-    def _stored(self, scope: Scope, value: Value) -> np.ndarray | None:
-        """The array of a value; of a cast weight, the weight, so that what was read is written to the last bit."""
-        maker = scope.graph.producers().get(value.name)
-        if maker is not None and isinstance(maker.op, ops.Cast) and maker.operands[0].is_weight:
-            return self._constant(scope, maker.operands[0])
-        if value.name in scope.given:
-            given, outer = scope.given[value.name]
-            return self._stored(outer, given)
-        return self._constant(scope, value)
-
-    def _constant(self, scope: Scope, value: Value) -> np.ndarray | None:
-        if value.is_weight:
-            return self.module.weights.get(value.weight_name)
-        if value.name in scope.given:
-            given, outer = scope.given[value.name]
-            return self._constant(outer, given)
-        from ...ir.interpreter import constant_value
-
-        return constant_value(value, scope.graph, self.module)
-
-
-_Check = tuple[Callable[[np.ndarray], np.ndarray], str]
-
-_ANY: _Check = (lambda x: np.ones(x.shape, bool), "a finite one")
-_DECAY: _Check = (lambda x: (x >= 0) & (x <= 1), "one from 0 to 1")
-_TAU: _Check = (lambda x: x > 0, "one above 0")
-_RANGES: dict[str, _Check] = {
-    "alpha": (lambda x: (x >= 0) & (x < 1), "one from 0 to below 1"),
-    "beta": _DECAY,
-    "threshold": _ANY,
-    "tau": _TAU,
-    "tau_syn": _TAU,
-    "w_in": _ANY,
-    "r": _ANY,
-    "v_leak": _ANY,
-    "v_reset": _ANY,
-    "du": _ANY,
-    "dv": _ANY,
-    "bias": _ANY,
-    "steps": (lambda x: x >= 1, "one of 1 or more"),
-    "share": _DECAY,
-    "v_rest": _ANY,
-    "tau_mem_inv": _TAU,
-    "tau_syn_inv": _TAU,
-    "resistance": _TAU,
-    "capacitance": _TAU,
-    "time_step": _TAU,
-}
-"""Parameter -> what it has to be."""
-
 
 def _number(count: int) -> str:
     return "one" if count == 1 else f"at most {count}"
 
 
-def _carried(name: str, scope: Scope) -> str:
-    """The source that stands for what a loop carries; no part's name has a blank."""
-    return f"{name} of {id(scope.graph)}"
-
-
-def _is_constant(scope: Scope, value: Value) -> bool:
-    return value.is_weight or value.name in scope.constants
-
-
-def _signal(scope: Scope, value: Value) -> Signal:
-    """The signal of a value that a node reads."""
-    if value.name in scope.signals:
-        return scope.signals[value.name]
-    if value.name in scope.hidden:
-        raise RefusedError(scope.hidden[value.name])
-    if _is_constant(scope, value) or value.name in scope.fills or value.name in scope.spread:
-        raise RefusedError("its input is a constant")
-    raise _KnownError
-
-
-def _note_constant(scope: Scope, node: Node) -> bool:
-    """Take note of a node that depends on weights alone; False for any other."""
-    op, names = node.op, [v.name for v in node.results]
-    if isinstance(op, ops.Constant):
-        scope.fills[names[0]] = op.value
-    elif isinstance(op, ops.Cast | ops.Expand | ops.Reshape) and node.operands[0].name in scope.fills:
-        scope.fills[names[0]] = scope.fills[node.operands[0].name]
-    elif isinstance(op, ops.Expand) and node.results[0].type.batched and _is_constant(scope, node.operands[0]):
-        scope.spread[names[0]] = node.operands[0]
-    elif op.bodies or not node.operands or not all(_is_constant(scope, v) for v in node.operands):
-        return False
-    if not node.results[0].type.batched:
-        scope.constants.update(names)
-    return True
-
-
-def _constant_makers(node: Node, graph: Graph) -> tuple[Node, ...]:
-    """The nodes that `node` needs and that are made of weights and constants alone, in order."""
-    makers = graph.producers()
-    scope = Scope(graph)
-    found: list[Node] = []
-    for maker in graph.nodes:
-        if maker is node:
-            break
-        if _note_constant(scope, maker):
-            found.append(maker)
-    known = {v.name for maker in found for v in maker.results}
-    needed: set[str] = set()
-    waiting = [v.name for v in node.operands if v.name in known]
-    while waiting:
-        name = waiting.pop()
-        if name not in needed:
-            needed.add(name)
-            waiting += [v.name for v in makers[name].operands if v.name in known]
-    return tuple(m for m in found if any(v.name in needed for v in m.results))
-
-
-def _sum(scope: Scope, node: Node) -> Signal:
-    if len(node.operands) != 2 or any(_is_constant(scope, v) or v.name in scope.fills for v in node.operands):
-        raise RefusedError("it adds a constant; a network adds what parts put out")
-    a, b = node.operands
-    if features(a.type) != features(b.type):
-        raise RefusedError(f"it adds {a.type} and {b.type}; a network adds signals of one shape")
-    return _added(scope, node.operands)
-
-
-def _added(scope: Scope, values: Sequence[Value]) -> Signal:
-    """The sum of signals."""
-    signals = [_signal(scope, value) for value in values]
-    terms = tuple(term for signal in signals for term in signal.terms)
-    if len(set(terms)) != len(terms):
-        raise RefusedError("it adds one value twice; a network has one edge from a part to a part")
-    return Signal(terms, all(signal.spikes for signal in signals))
-
-
 def _of_one_input(op: Neuron) -> Neuron:
     """The neuron behind a sum of its inputs. RefusedError where a delayed reset drops what comes in meanwhile."""
-    dropped = "a delayed reset also drops the input of the step after a spike; neurons of networks keep it"
+    dropped = (
+        "a delayed reset also drops the input of the step after a spike; neurons of networks keep it "
+        "(reset_delay=False)"
+    )
     if isinstance(op, EulerFiring) and op.delayed and op.reset == "value":
         raise RefusedError(dropped)
     try:
