@@ -26,6 +26,7 @@ from .mapping.limits import limits_of
 from .placed import placed
 from .program import Program
 from .program_file import dump, load
+from .resets import reason_against_reset
 
 META_FILE = "meta.json"
 NATIVE_OPS = (
@@ -253,9 +254,10 @@ def reason_against(part: Part) -> str | None:
         return None
     if not part.op.fires:
         return "it puts out potentials; Loihi's neurons put out spikes"
-    if part.reset != "value":
-        what = "takes the threshold off the potential" if part.reset == "subtract" else "leaves the potential as it is"
-        return f"a spike {what}; Loihi's neurons are reset to zero"
+    if part.reset == "none":
+        return "a spike leaves the potential as it is; Loihi's neurons are reset to zero"
+    if part.reset == "subtract" and (reason := reason_against_reset(part)):
+        return f"{reason}; Loihi's neurons are reset to zero"
     if part.v_reset.any():
         return (
             f"a spike sets the potential to {part.v_reset[part.v_reset != 0][0]:g}; Loihi's neurons are reset to zero"
