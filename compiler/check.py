@@ -173,6 +173,12 @@ def _own_target(name: str) -> Target:
 def _feasibility(bundle: Bundle, launch: Launch, chip: str) -> Case:
     """Whether a chip that there is no backend for could hold a launch, by its published rules."""
     subject = f"{launch.artifact} on {chip}"
+    if bundle.backend_of(launch).name != "nir":
+        raise InputError.of(
+            "O0002",
+            f"{launch.artifact} is an artifact for {launch.device}, and {chip}'s rules are for networks in floats",
+            help="check the model's bundle for nir: qsc compile MODEL --target nir",
+        )
     try:
         outline = outline_of(make_network(launch.body, bundle.program))
         findings = tuple(Finding("feasibility", str(reason)) for reason in reasons_against(outline, chip))

@@ -15,7 +15,7 @@ from ...ir.diagnostics import Diagnostic
 from ...ir.ops import Clamp, Launch, Scan
 from ...ir.ops.fixed import LoihiLif
 from ...ir.target import Target
-from ..activity import Activity
+from ..activity import Activity, Laying, synapses_of
 from ..base import Costs, Emission, Inputs, Plain, RunOptions
 from . import lava_script, netx
 from .activity import activity_of
@@ -296,14 +296,13 @@ def _message_bits(launch: Launch, module: Module, network: Network) -> dict[str,
 
 
 def _costs(program: Program, network: Network) -> Costs:
+    shapes = {part.name: part.shape for part in (*program.sources, *program.populations)}
     synapses = 0
     for c in program.connections:
-        places = 1
-        if c.window is not None:
-            shape = next(p.shape for p in program.populations if p.name == c.target)
-            places = int(np.prod(shape[1:]))
-        used = c.weight.size if c.learning is not None else int(np.count_nonzero(c.weight))
-        synapses += used * places
+        w = c.window
+        laying = None if w is None else Laying(w.stride, w.padding, w.dilation, w.groups)
+        weight = c.weight if c.learning is None else np.ones_like(c.weight)
+        synapses += synapses_of(weight, shapes[c.source], laying)
     return {
         "neurons": sum(int(np.prod(p.shape)) for p in program.populations),
         "synapses": synapses,

@@ -42,7 +42,7 @@ def placed(program: Program, limits: Limits, spikes: Mapping[str, np.ndarray] | 
     notes = mapping.summary().rstrip().splitlines()
     if spikes is not None and limits.energy:
         cost = chip_cost(count_events(mapping, spikes), limits.energy, limits.latency)
-        costs |= {"energy_j": cost.total_j, "latency_s": cost.latency_s[1]}
+        costs |= {"chip_energy_j": cost.total_j, "latency_s": cost.latency_s[1]}
         parts = ", ".join(f"{name} {joules:.3g} J" for name, joules in cost.energy_j.items() if joules)
         notes.append(f"energy of one input by the published prices of {limits.name}: {parts}")
         notes.append(

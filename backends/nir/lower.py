@@ -80,7 +80,10 @@ def _check_neurons(part: Neurons) -> None:
     if flat.any() and offset.any():
         raise RefusedError("its neurons add a constant in every step and do not leak; NIR's integrators add none")
     if (decay < 0).any() or (decay > 1).any():
-        raise RefusedError(f"its decay a step is {decay[(decay < 0) | (decay > 1)][0]:g}, NIR's lie between 0 and 1")
+        wrong, why = decay[(decay < 0) | (decay > 1)][0], ""
+        if wrong < 0:
+            why = " (the step is longer than the time constant: give a smaller --dt)"
+        raise RefusedError(f"its decay a step is {wrong:g}, NIR's lie between 0 and 1{why}")
 
 
 Ends = tuple[tuple[str, ...], tuple[str, ...]]

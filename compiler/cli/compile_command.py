@@ -30,7 +30,6 @@ EPILOG = """Example:
 \b
   qsc compile examples/digits_qcnn/model.py --target fake_torino -o build/qcnn
   qsc compile net.py --target nir --passes "fold-batchnorm,quantize-weights{bits=4}" --verify-each
-
   qsc compile a.py b.py --target fake_torino --workers 2
   qsc compile net.py --target line:8 --sweep max-qubits=3,4,5 --sweep effort=fast,default
 

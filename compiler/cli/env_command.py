@@ -50,6 +50,7 @@ def list_(as_json: bool) -> None:
         return
     width = max(len(row["name"]) for row in rows) + 2
     click.echo("\n".join(f"{row['name']:<{width}}{row['state']:<8}{row['summary']}" for row in rows))
+    click.echo(f"in {environments.folder()}: NAME/bin/python is the Python of one")
 
 
 @command.command("remove")

@@ -256,7 +256,7 @@ def test_a_net_on_loihi_1_costs_what_its_events_cost():
     # Every neuron is looked at and updated in every step: the least that a run costs.
     steps = STEPS + 3
     least = 35 * steps * (51.2e-12 + 21.6e-12)
-    assert least < bundle.costs["energy_j"] < 3 * least + 1e-6
+    assert least < bundle.costs["chip_energy_j"] < 3 * least + 1e-6
     assert steps * 1e-7 < bundle.costs["latency_s"] < steps * 1e-5
     files = bundle.artifact(bundle.launches()[0].artifact)
     assert files["chip.svg"].startswith(b"<svg")

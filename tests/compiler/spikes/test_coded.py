@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import qsc
+from qsc.compiler.check import check_bundle
 from qsc.compiler.cli import run
 from qsc.frontends.text import read
 
@@ -66,3 +67,29 @@ def test_where_outputs_cannot_go_is_said_before_they_are_computed(
     told = capsys.readouterr().err
     assert words in told
     assert "task" not in told
+
+
+def test_a_chip_that_cannot_hold_a_program_is_told_of():
+    bundle = compiled(drawn(8, 4, 12))
+    assert check_bundle(bundle, "net").passed
+    outcome = check_bundle(bundle, "net", "loihi1")
+    assert not outcome.passed
+    (finding,) = outcome.cases[0].findings
+    assert finding.rule == "capacity"
+    assert "loihi1 has binary spikes only" in finding.message
+    with pytest.raises(qsc.QscError, match="xylo's rules are for networks in floats") as caught:
+        check_bundle(bundle, "net", "xylo")
+    assert "--target nir" in str(caught.value)
+
+
+def test_a_bundle_with_nothing_on_its_target_fails_its_check():
+    # A spike that changes nothing in the neuron has no counterpart on the chip.
+    text = TEXT.replace('reset="zero"', 'reset="none"')
+    bundle = qsc.compile(read(text, "net"), target="loihi2", calibration=drawn(8, 4, 12))
+    assert bundle.launches() == []
+    outcome = check_bundle(bundle, "net")
+    assert not outcome.passed
+    assert outcome.targets == ("loihi2",)
+    assert "no part of the model runs on loihi2" in outcome.cases[0].findings[0].message
+    with pytest.raises(qsc.QscError, match="nothing here for other frameworks to run"):
+        bundle.verify(importer="all")
