@@ -165,13 +165,47 @@ def _log_softmax(r: Raiser, call: Call) -> Value:
     return r.one(ops.Log(), _softmax(r, call))
 
 
-@takes("aten.sum.dim_IntList", "aten.sum", "aten.mean.dim", "aten.mean")
+_REDUCTIONS: dict[str, type[ops.Sum] | type[ops.Mean] | type[ops.Min]] = {
+    "aten.sum": ops.Sum,
+    "aten.mean": ops.Mean,
+    "aten.amin": ops.Min,
+}
+
+
+@takes("aten.sum.dim_IntList", "aten.sum", "aten.mean.dim", "aten.mean", "aten.amin")
 def _reduce(r: Raiser, call: Call) -> Value:
     x = _operand(r, call)
     rank = len(x.type.shape)
     dims = tuple(sorted(d % rank for d in call.get("dim") or range(rank))) if rank else ()
-    op = ops.Sum if ".sum" in str(call.node.target) else ops.Mean
+    op = _REDUCTIONS[".".join(str(call.node.target).split(".")[:2])]
     return r.one(op(dims, bool(call.get("keepdim", False))), x)
+
+
+# Comparisons and choices
+
+_COMPARISONS = {"gt": (False, False), "ge": (False, True), "lt": (True, False), "le": (True, True)}
+"""Name -> (whether the operands are swapped, whether equal ones count)."""
+
+
+@takes(*(f"aten.{name}.{kind}" for name in _COMPARISONS for kind in ("Scalar", "Tensor")))
+def _compare(r: Raiser, call: Call) -> Value:
+    """1 where it holds; neurons that fire compare in the same way."""
+    swapped, inclusive = _COMPARISONS[str(call.node.target).split(".")[1]]
+    x, number = r.value(call["self"]), _number(call["other"])
+    kind = "f64" if x.type.dtype == "f64" else "f32"
+    x = r.as_float(x, kind)
+    y = r.constant(number, (), kind) if number is not None else r.as_float(r.value(call["other"]), kind)
+    if swapped:
+        x, y = r.one(ops.Neg(), x), r.one(ops.Neg(), y)
+    return r.one(ops.Fire(inclusive), x, y)
+
+
+@takes("aten.where.self", "aten.where.ScalarOther", "aten.where.ScalarSelf", "aten.where.Scalar")
+def _where(r: Raiser, call: Call) -> Value:
+    kind = _float_kind(r, call)
+    numbers = [(_number(call[side]), call[side]) for side in ("self", "other")]
+    x, y = (r.constant(n, (), kind) if n is not None else r.as_float(r.value(v), kind) for n, v in numbers)
+    return r.one(ops.Where(), r.value(call["condition"]), x, y)
 
 
 # Matrix products

@@ -116,6 +116,17 @@ def _mean(op: ops.Mean, args: Sequence[Tensor], env: Environment) -> tuple[Tenso
     return (x.mean(op.dims, keepdim=op.keepdim) if op.dims else x,)
 
 
+@meaning(ops.Min)
+def _min(op: ops.Min, args: Sequence[Tensor], env: Environment) -> tuple[Tensor, ...]:
+    (x,) = env.floats(*args)
+    return (x.amin(op.dims, keepdim=op.keepdim) if op.dims else x,)
+
+
+@meaning(ops.Where)
+def _where(op: ops.Where, args: Sequence[Tensor], env: Environment) -> tuple[Tensor, ...]:
+    return (torch.where(args[0] != 0, *env.floats(*args[1:])),)
+
+
 @meaning(ops.Matmul)
 def _matmul(op: ops.Matmul, args: Sequence[Tensor], env: Environment) -> tuple[Tensor, ...]:
     return (torch.matmul(*env.floats(*args)),)

@@ -53,6 +53,7 @@ from .tensor import (
     Log,
     Matmul,
     Mean,
+    Min,
     Mul,
     Neg,
     Permute,
@@ -69,6 +70,7 @@ from .tensor import (
     Sum,
     Tanh,
     Unary,
+    Where,
 )
 from .unitaries import HermitianEvolution, UnitaryAngles
 
@@ -120,6 +122,7 @@ __all__ = [
     "Matmul",
     "MaxPool",
     "Mean",
+    "Min",
     "MitigatedExpectation",
     "Mul",
     "Neg",
@@ -159,4 +162,5 @@ __all__ = [
     "TileRows",
     "Unary",
     "UnitaryAngles",
+    "Where",
 ]

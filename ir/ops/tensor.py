@@ -365,6 +365,28 @@ class Mean(Reduction):
 
 
 @dataclass(frozen=True)
+class Min(Reduction):
+    """The least over `dims`."""
+
+    mnemonic = "min"
+
+
+@dataclass(frozen=True)
+class Where(Op):
+    """x where the condition holds, else y: operands condition (spikes or bits), x and y, which broadcast."""
+
+    mnemonic = "where"
+    operands = (3, 3)
+    elementwise = True
+
+    def result_types(self, operands: tuple[Type, ...], module: Module) -> tuple[Type, ...]:
+        condition, x, y = operands
+        if condition.dtype not in ("spike", "bit"):
+            raise TypeFault(f"the condition is spikes or bits, got {condition}")
+        return (Type(common_float(x, y), broadcast(*operands)),)
+
+
+@dataclass(frozen=True)
 class Matmul(Op):
     """Matrix product of the last two dimensions; the others broadcast."""
 

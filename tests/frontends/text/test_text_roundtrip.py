@@ -97,7 +97,7 @@ def _pool(kind: type[ops.MaxPool] | type[ops.AvgPool]) -> Callable[[Draw, Module
     return case
 
 
-def _reduction(kind: type[ops.Sum] | type[ops.Mean]) -> Callable[[Draw, Module], OpCase]:
+def _reduction(kind: type[ops.Sum] | type[ops.Mean] | type[ops.Min]) -> Callable[[Draw, Module], OpCase]:
     def case(draw: Draw, module: Module) -> OpCase:
         dims = draw(st.sampled_from([(), (1,), (-1,), (1, 2), (-2, -1)]))
         return kind(dims, draw(st.booleans())), [Type("f32", (-1, 2, 3))]
@@ -242,6 +242,8 @@ CASES: dict[str, Callable[[Draw, Module], OpCase]] = {
     "slice": _plain(lambda draw: ops.Slice(_one_of(draw, 1, -1), 1, 2, 1, draw(st.booleans())), ROWS),
     "sum": _reduction(ops.Sum),
     "mean": _reduction(ops.Mean),
+    "min": _reduction(ops.Min),
+    "where": _plain(lambda draw: ops.Where(), Type("spike", (-1, 3)), ROWS, THREE),
     "matmul": _plain(lambda draw: ops.Matmul(), MATRIX, Type("f32", (3, 4))),
     "linear": _linear,
     "conv": _conv,

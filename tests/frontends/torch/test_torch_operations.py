@@ -142,6 +142,12 @@ ELEMENTWISE: dict[str, Callable[[Tensor], object]] = {
     "hard activations": lambda x: F.hardswish(3 * x) + F.hardsigmoid(3 * x),
     "softmax": lambda x: (x.softmax(1), F.log_softmax(x, -1), F.softmax(x, dim=-2)),
     "sums": lambda x: (x.sum(-1), x.mean((1, 2)), x.mean(-1, keepdim=True), x.flatten(1).mean(1), x.sum((1, 2), True)),
+    "least": lambda x: (x.amin(-1), x.amin((1, 2), keepdim=True)),
+    "choices": lambda x: (
+        torch.where(x > 0, x, -x),
+        torch.where(x >= x.mean(-1, keepdim=True), x, 0.5),
+        torch.where(x < 0.1, 1.0, torch.where(x.sin() <= x.cos(), x, 2 * x)),
+    ),
     "in place": lambda x: F.relu_(x * 1).add_(1).mul_(x).sub_(0.5),
     "in place, seen twice": lambda x: _seen_twice(x),
     "types": lambda x: x.double().float() + x.to(torch.float64).to(x.dtype).type_as(x),

@@ -173,9 +173,15 @@ def test_slice(apply, a, b, step, dim):
 @pytest.mark.parametrize("keepdim", [False, True])
 def test_reductions(dims, keepdim, apply):
     x = numbers((2, 3, 4, 5))
-    for op, function in ((ops.Sum, torch.sum), (ops.Mean, torch.mean)):
+    for op, function in ((ops.Sum, torch.sum), (ops.Mean, torch.mean), (ops.Min, torch.amin)):
         wanted = function(x, dims, keepdim=keepdim) if dims else x
         torch.testing.assert_close(apply(op(dims, keepdim), x)[0], wanted)
+
+
+def test_where(apply):
+    condition, x, y = (numbers((2, 3)) > 0).float(), numbers((2, 3), 1), numbers((3,), 2)
+    found = apply(ops.Where(), condition, x, y, batched=(0, 1), spikes=(0,))[0]
+    torch.testing.assert_close(found, torch.where(condition > 0, x, y))
 
 
 def test_matmul(apply):
