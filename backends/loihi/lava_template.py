@@ -165,6 +165,8 @@ def run(net: list[str], made: dict[str, Any], record: bool, timeout: float) -> d
         head.stop()
     finally:
         if not watchdog.stopping:
+            # Lava has joined its processes by now: they are no active children any more.
+            watchdog.seen.update([] if head.runtime is None else head.runtime._messaging_infrastructure.actors)
             watchdog.give_up(traceback.format_exc())
         watchdog.over.set()
     return found
