@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from ...ir import Graph, Node, Value
-from ...ir.ops import Scan
+from ...ir.ops import Constant, Scan
 from .rewrites import fresh_name
 
 
@@ -14,7 +14,7 @@ def distributed(graph: Graph, chosen: Iterable[int]) -> Graph:
     """The graph with the scans of these node numbers parted as far as their states allow.
 
     Nodes that reach each other through carried values stay in one loop. A later loop reads what an earlier one gave,
-    step by step, so every value is computed from the same operands as before.
+    step by step, so every value is computed from the same operands as before. Every loop has its constants for itself.
     """
     wanted = set(chosen)
     taken = graph.names()
@@ -56,6 +56,13 @@ class _Loop:
             for k, (given, inside) in enumerate(zip(node.operands, op.body.inputs, strict=True))
             if k >= op.carried
         }
+        ends = {v.name for v in op.body.outputs}
+        self.constants = {
+            k
+            for k, inner in enumerate(op.body.nodes)
+            if isinstance(inner.op, Constant) and not inner.operands and inner.results[0].name not in ends
+        }
+        """Numbers of the nodes that each loop has for itself."""
         self.readers: dict[str, set[int]] = {}
         for k, inner in enumerate(op.body.nodes):
             for v in inner.operands:
@@ -71,12 +78,13 @@ class _Loop:
             for reader in self.readers.get(name, set()):
                 after[end].add(reader)
                 after[reader].add(end)
-        return components(after)
+        return [group for group in components(after) if group[0] not in self.constants]
 
     def made(self, group: Sequence[int], taken: set[str]) -> Node:
         """The loop of one group. Notes where later loops find its values."""
         op, body, members = self.op, self.op.body, set(group)
-        nodes = tuple(body.nodes[k] for k in group)
+        lent = {k for k in self.constants if self.readers.get(body.nodes[k].results[0].name, set()) & members}
+        nodes = tuple(body.nodes[k] for k in sorted(lent | members))
         own = {v.name for n in nodes for v in n.results}
         carried = [k for k, v in enumerate(body.outputs[: op.carried]) if self.maker[v.name] in members]
         read = {v.name: v for n in nodes for v in n.operands if v.name in self.ports and v.name not in own}
@@ -90,7 +98,7 @@ class _Loop:
         steps = [(body.outputs[k], self.node.results[k]) for k in range(op.carried, len(body.outputs))]
         steps = [(inner, outer) for inner, outer in steps if inner.name in own]
         known = {inner.name for inner, _ in steps}
-        for value in (v for n in nodes for v in n.results):
+        for value in (v for k in group for v in body.nodes[k].results):
             if value.name not in known and self.readers.get(value.name, set()) - members:
                 name = fresh_name(f"{value.name}_steps", taken)
                 taken.add(name)

@@ -59,6 +59,29 @@ def test_random_loops_do_part():
     assert sum(count > 0 for count in counts) > 30
 
 
+def test_every_loop_has_the_constants_that_it_reads():
+    """A parameter that came as a value of another loop would be no constant to a chip."""
+    module = Module("m")
+    inner = GraphBuilder(module)
+    v, w, x = inner.input("v", ROW), inner.input("w", ROW), inner.input("x", ROW)
+    (one,) = inner.add(ops.Constant(1.0))
+    spikes, v1 = inner.add(ops.Leaky(reset="zero"), x, v, one, one)
+    (half,) = inner.add(ops.Div(2.0), spikes)
+    again, w1 = inner.add(ops.Leaky(reset="zero"), half, w, one, one)
+    outer = GraphBuilder(module)
+    given = outer.input("x", Type("f32", (STEPS, DYNAMIC, 3)))
+    start = outer.input("start", ROW)
+    results = outer.add(ops.Scan(STEPS, inner.graph(v1, w1, again), 2, 1), start, start, given)
+    module = module.with_(graph=outer.graph(*results))
+    after = module.with_(graph=distributed(module.graph, [0]))
+    verify(after)
+    bodies = [[inner.op.mnemonic for inner in n.op.body.nodes] for n in after.graph.nodes if isinstance(n.op, ops.Scan)]
+    assert bodies == [["constant", "leaky"], ["div"], ["constant", "leaky"]]
+    inputs = [np.random.default_rng(0).normal(size=shape).astype(np.float32) for shape in ((STEPS, 4, 3), (4, 3))]
+    for a, b in zip(evaluate(module, inputs), evaluate(after, inputs), strict=True):
+        assert np.array_equal(a.numpy(), b.numpy())
+
+
 def test_a_loop_that_hands_an_input_on_stays_whole():
     module = Module("m")
     inner = GraphBuilder(module)
