@@ -13,8 +13,10 @@ connection that learns, after the last step.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import multiprocessing
 import os
+import signal
 import sys
 import threading
 import time
@@ -110,6 +112,11 @@ def reason(child: Any) -> str:
         return ""
 
 
+def just_started() -> list[int]:
+    """Processes of this one that multiprocessing may not know of yet, where the system lists them."""
+    return [int(number) for task in Path("/proc/self/task").glob("*/children") for number in task.read_text().split()]
+
+
 class Watchdog(threading.Thread):
     """Ends everything where a process of Lava fails, or when time is up: Lava itself would wait forever."""
 
@@ -136,6 +143,9 @@ class Watchdog(threading.Thread):
         print(f"lava_program.py: {why}", *reasons, sep="\n", file=sys.stderr, flush=True)
         for child in multiprocessing.active_children():
             child.kill()
+        for number in just_started():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(number, signal.SIGKILL)
         os._exit(1)
 
 
