@@ -114,7 +114,8 @@ def test_the_bias_of_recurrent_weights_comes_in_the_first_step_too(name: str):
     with torch.no_grad():
         for layer in (net.into, net.out):
             layer.weight.mul_(3)
-        assert net.one.recurrent.bias.any()
+        biases = [value for name, value in net.named_parameters() if name == "one.recurrent.bias"]
+        assert biases[0].any()
     x = (torch.rand(20, 6, 10) < 0.4).float()
     plain = qsc.compile(net, target="nir", example_input=x)
     found = plain.run(x, importer=f"model:{name}")
