@@ -12,7 +12,7 @@ import numpy as np
 from qsc.backends.loihi.mapping.limits import Limits
 from qsc.backends.loihi.mapping.net import rates_of
 from qsc.backends.loihi.mapping.result import routes_of, used_of
-from qsc.backends.loihi.mapping.synapses import fans_of
+from qsc.backends.loihi.mapping.synapses import Fan, fans_of
 from qsc.backends.loihi.program import Connection, Population, Program, Source, Window
 
 Made = tuple[Program, dict[str, np.ndarray]]
@@ -202,6 +202,7 @@ def first_fit(program: Program, limits: Limits) -> dict[str, np.ndarray]:
 
 
 def _filled(program: Program, limits: Limits, most: dict[str, int]) -> dict[str, np.ndarray]:
+    fans = fans_of(program, limits)
     core_of = {population.name: np.full(int(np.prod(population.shape)), -1) for population in program.populations}
     order = [(name, neuron) for name, row in core_of.items() for neuron in range(len(row))]
     begin, core = 0, 0
@@ -209,7 +210,7 @@ def _filled(program: Program, limits: Limits, most: dict[str, int]) -> dict[str,
         low, high = 1, min(most[order[begin][0]], len(order) - begin)
         while low < high:
             middle = (low + high + 1) // 2
-            if _fits(program, limits, core_of, order[begin : begin + middle]):
+            if _fits(fans, limits, core_of, order[begin : begin + middle]):
                 low = middle
             else:
                 high = middle - 1
@@ -219,12 +220,12 @@ def _filled(program: Program, limits: Limits, most: dict[str, int]) -> dict[str,
     return core_of
 
 
-def _fits(program: Program, limits: Limits, like: dict[str, np.ndarray], some: list[tuple[str, int]]) -> bool:
+def _fits(fans: Sequence[Fan], limits: Limits, like: dict[str, np.ndarray], some: list[tuple[str, int]]) -> bool:
     alone = {name: np.full(len(row), -1) for name, row in like.items()}
     for name, neuron in some:
         alone[name][neuron] = 0
     bits = axons = 0
-    for fan in fans_of(program, limits):
+    for fan in fans:
         group = alone[fan.connection.target]
         if not (group == 0).any():
             continue

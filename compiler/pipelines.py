@@ -39,7 +39,7 @@ PIPELINES: dict[str, tuple[str, ...]] = {
         "partition",
         "share-shots",
     ),
-    "neuromorphic": ("fold-batchnorm", "quantize-weights?", "partition", "quantize-neurons"),
+    "neuromorphic": ("fold-batchnorm", "dale?", "quantize-weights?", "partition", "quantize-neurons"),
     "sfq": ("simplify-logic", "map-rsfq", "balance-paths", "insert-splitters", "partition"),
     "host": ("quantize-weights?",),
 }

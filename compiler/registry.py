@@ -79,6 +79,7 @@ PASSES = Registry(
     {
         "fold-batchnorm": "qsc.compiler.passes.fold_batchnorm:FoldBatchnorm",
         "quantize-weights": "qsc.compiler.passes.quantize_weights:QuantizeWeights",
+        "dale": "qsc.compiler.passes.dale:Dale",
         "bake-weights": "qsc.compiler.passes.bake_weights:BakeWeights",
         "cancel-gates": "qsc.compiler.passes.cancel_gates:CancelGates",
         "gather-pairs": "qsc.compiler.passes.gather_pairs:GatherPairs",

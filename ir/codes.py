@@ -21,6 +21,7 @@ CODES: dict[str, str] = {
     "M0006": "a weight is not a finite number",
     "M0007": "the model file is of an unknown kind",
     "M0008": "the model cannot be captured as a graph",
+    "M0009": "a neuron both excites and inhibits",
     "I0001": "a value is used before it is defined",
     "I0002": "a value is defined twice",
     "I0003": "the types do not fit",

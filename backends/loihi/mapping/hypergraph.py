@@ -18,7 +18,7 @@ _CONFIG = Path(__file__).with_name("hypergraph.ini")
 _MOST_PINS = 25_000
 _PIECES = 8
 """Vertices are joined before the cut, up to this share of a part, while there are more pins."""
-_KEPT_PINS = 100_000
+_KEPT_PINS = 40_000
 """Edges with the lowest rates are left out of the cut where there are still more pins."""
 _UNITS = 10_000
 """Weights are whole numbers: this many units for the heaviest."""

@@ -280,6 +280,17 @@ CASES: dict[str, Callable[[Draw, Module], OpCase]] = {
         *[Type("spike", (-1, 3)), Type("spike", (-1, 2))],
         *[Type("f32", (-1, 2, 3)), ROWS, Type("f32", (-1, 2)), Type("i64")],
     ),
+    "loihi_plasticity": _plain(
+        lambda draw: ops.LoihiPlasticity(
+            "3*2^-5*x0*y1 - 1*2^-2*x1*y0",
+            x1=(float(draw(SIZES)), 16.0),
+            y1=(4.0, 7.0),
+            sign=_one_of(draw, "mixed", "excitatory", "inhibitory"),
+            seed=draw(SIZES),
+        ),
+        *[Type("f64", (-1, 3)), Type("f64", (-1, 2)), Type("f64", (-1, 2, 3))],
+        *[Type("f64", (-1, 3)), Type("f64", (-1, 2)), Type("i64")],
+    ),
     "expectation": _readout(lambda draw, name, count: ops.Expectation(name, _observables(draw, count))),
     "probabilities": _readout(lambda draw, name, count: ops.Probabilities(name, _qubits(draw, count))),
     "samples": _readout(lambda draw, name, count: ops.Samples(name, _qubits(draw, count), draw(SIZES))),

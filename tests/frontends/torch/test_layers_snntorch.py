@@ -5,10 +5,13 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
+import numpy as np
 import pytest
 import snntorch as snn
 import torch
+from qsc.frontends.torch import read
 from qsc.ir import ops
+from qsc.ir.interpreter import evaluate
 from torch import nn
 
 from .exactness import check, ops_of, refusal, with_exact_sums
@@ -101,6 +104,43 @@ def test_alpha_is_ordinary_arithmetic_around_a_comparison(reset, hidden):
     neuron = snn.Alpha(torch.rand(COUNT) * 0.1 + 0.85, 0.8, threshold=0.1, reset_mechanism=reset, init_hidden=hidden)
     module = check(with_exact_sums(Net(linear(), neuron)), (3, STEPS, FEATURES))
     assert ops_of(module, ops.Fire)
+
+
+class Gated(nn.Module):
+    """A spiking LSTM over four steps."""
+
+    def __init__(self, cell, start):
+        super().__init__()
+        self.cell, self.start = cell, start
+
+    def forward(self, x):
+        synaptic, potential = getattr(self.cell, self.start)()
+        for t in range(4):
+            spikes, synaptic, potential = self.cell(x[:, t], synaptic, potential)
+        return spikes, potential
+
+
+GATED = {
+    "SLSTM": (lambda: snn.SLSTM(FEATURES, COUNT, threshold=0.05), "init_slstm", (3, 4, FEATURES)),
+    "SConv2dLSTM": (
+        lambda: snn.SConv2dLSTM(1, 2, 3, max_pool=2, threshold=0.05),
+        "init_sconv2dlstm",
+        (3, 4, 1, 6, 6),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", GATED)
+def test_spiking_lstms_are_ordinary_arithmetic(name):
+    torch.manual_seed(3)
+    make, start, shape = GATED[name]
+    net, x = Gated(make(), start).eval(), torch.randn(shape)
+    imported = read(net, x)
+    assert imported.reference is not None
+    wanted = imported.reference([x.numpy()])
+    assert 0 < wanted[0].mean() < 1
+    for value, other in zip(evaluate(imported.module, [x.numpy()]), wanted, strict=True):
+        np.testing.assert_allclose(value.numpy(), other, atol=1e-6)
 
 
 class Late(snn.Leaky):

@@ -183,13 +183,13 @@ class Net(nn.Module):
         super().__init__()
         self.a = snn.Leaky(0.9, state_quant=lambda v: v.round())
         self.b = snn.Leaky(0.9, spike_grad=torch.sigmoid)
-        self.c = snn.SLSTM(4, 4)
+        self.c = nn.Bilinear(4, 4, 4)
     def forward(self, x):
-        a, b, (c, d) = self.a.init_leaky(), self.b.init_leaky(), self.c.init_slstm()
+        a, b = self.a.init_leaky(), self.b.init_leaky()
         for _ in range(4):
             x, a = self.a(x, a)
             x, b = self.b(x, b)
-            s, c, d = self.c(x, c, d)
+            s = self.c(x, x)
         return s
 model = Net()
 example_input = torch.zeros(4, 4)
