@@ -114,8 +114,8 @@ class Gated(nn.Module):
         self.cell, self.start = cell, start
 
     def forward(self, x):
-        synaptic, potential = getattr(self.cell, self.start)()
-        for t in range(4):
+        spikes, synaptic, potential = self.cell(x[:, 0], *getattr(self.cell, self.start)())
+        for t in range(1, 4):
             spikes, synaptic, potential = self.cell(x[:, t], synaptic, potential)
         return spikes, potential
 
