@@ -19,6 +19,7 @@ from ..backends.base import Backend, RunOptions
 from ..ir import InputError, Module
 from ..ir.diagnostics import did_you_mean, user_line
 from ..ir.ops import Launch, Readout
+from ..ir.ops.spiking import Neuron
 from ..ir.types import DYNAMIC, Type
 from . import registry, storage
 from .environment import naming_extras
@@ -279,8 +280,12 @@ class Bundle:
 
     @cached_property
     def default_precision(self) -> str | None:
-        """ "f64", or None (as declared) for a model with spikes, whose thresholds a finer number could cross."""
-        spiking = any(v.type.dtype == "spike" for node in self.source.nodes() for v in node.results)
+        """ "f64", or None (as declared) for a model with spikes or membranes: a finer number could cross a threshold,
+        and graphs and devices hold their weights as declared."""
+        spiking = any(
+            isinstance(node.op, Neuron) or any(v.type.dtype == "spike" for v in node.results)
+            for node in self.source.nodes()
+        )
         return None if spiking else "f64"
 
     def backend_of(self, launch: Launch) -> Backend:

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from .bundle import Bundle
 
 TOLERANCE = {"f64": 1e-9, None: 1e-5}
-"""Largest error that counts as equal, by the precision of the host program; spikes and bits have to be equal."""
+"""Largest error that counts as equal, by the precision of the host program; spikes and bits have to be equal. As
+declared, it grows with the largest number of an output where that is over 1."""
 
 FRESH_INPUTS = 16
 """How many fresh inputs are drawn for the check against the source."""
@@ -55,7 +56,7 @@ class Check:
         if self.passed and not self.samples:
             return f"{self.kind}: {self.detail}"
         text = f"{self.kind}: {state}, {self.samples} samples, max error {self.max_error:.3g}"
-        text += f" (tolerance {self.tolerance:g})" if self.tolerance else f", {self.mismatches} unequal"
+        text += f" (tolerance {self.tolerance:.3g})" if self.tolerance else f", {self.mismatches} unequal"
         if not self.passed and self.worst_input >= 0:
             text += f", worst at input {self.worst_input}"
         return text + (f"; {self.detail}" if self.detail else "")
@@ -92,7 +93,8 @@ class Verification:
 _HELP = {
     True: "give inputs on which the outputs differ (--calibration X.npz, or example_input in the model file); "
     "--no-verify where the model gives the same for all",
-    False: "compile with --verify-each to find the pass that changed the result",
+    False: "compile with --verify-each to find the pass that changed the result, "
+    "or with --max-error E where E is near enough",
 }
 
 
@@ -258,11 +260,15 @@ def compare(kind: str, given: Sequence[np.ndarray], wanted: Sequence[np.ndarray]
     values = bundle.program.graph.outputs
     types = [v.type for v in values]
     exact = all(t.dtype in ("spike", "bit") for t in types)
-    tolerance = 0.0 if exact else bundle.manifest["max_error"] or TOLERANCE[bundle.default_precision]
+    tolerance = bundle.manifest["max_error"] or TOLERANCE[bundle.default_precision]
+    # Numbers as declared, of 24 bits, are rounded in proportion to their size.
+    rounded = not bundle.manifest["max_error"] and bundle.default_precision is None
     drawn = sampled_values(bundle.program)
-    error, worst, mismatches, samples, vacuous, detail = 0.0, -1, 0, 0, True, ""
+    error, limit, worst, mismatches, samples, vacuous, detail = 0.0, 0.0 if exact else tolerance, -1, 0, 0, True, ""
     for a, b, value in zip(given, wanted, values, strict=True):
-        t, allowed = value.type, tolerance
+        t, allowed = value.type, 0.0 if exact else tolerance
+        if rounded and t.dtype.startswith("f"):
+            allowed *= max(1.0, float(np.abs(b).max(initial=0.0)))
         if value.name in drawn:
             if t.dtype != "bit":
                 detail = f"{value.name} is computed from shots: not compared"
@@ -275,15 +281,15 @@ def compare(kind: str, given: Sequence[np.ndarray], wanted: Sequence[np.ndarray]
         per_input = difference.max(axis=tuple(i for i in range(difference.ndim) if i != _axis(t)))
         samples = len(per_input) if t.batched else 1
         mismatches += int((difference > allowed).sum())
-        if worst < 0 or float(per_input.max()) > error:
-            error, worst = float(per_input.max()), int(per_input.argmax())
+        if worst < 0 or float(per_input.max()) * (limit or 1) > error * (allowed or 1):
+            error, limit, worst = float(per_input.max()), allowed, int(per_input.argmax())
         vacuous &= samples > 1 and _constant(b, t)
     if vacuous and mismatches == 0:
         detail = "every input gives the same outputs" + (
             ", in which all is 0" if not any(b.any() for b in wanted) else ""
         )
     passed = mismatches == 0 and not vacuous and samples > 0
-    return Check(kind, passed, samples, error, tolerance, worst, mismatches, vacuous and mismatches == 0, detail)
+    return Check(kind, passed, samples, error, limit, worst, mismatches, vacuous and mismatches == 0, detail)
 
 
 SAMPLED_DEVIATIONS = 6.0

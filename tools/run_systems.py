@@ -25,7 +25,10 @@ Models from the literature that `qsc` compiles, each a folder of `examples/` wit
 test. `make systems` runs them all and writes this page; figures that need data which are not part of the repository are
 computed where `QSC_DATA` names their folder. Costs are those of the compiled program.
 """
-COSTS = ("qubits", "two_qubit_gates", "two_qubit_depth", "gates", "depth", "executions", "predicted_fidelity")
+COSTS = (
+    *("qubits", "two_qubit_gates", "two_qubit_depth", "gates", "depth", "executions", "predicted_fidelity"),
+    *("neurons", "synapses", "cores", "spikes", "energy_j"),
+)
 
 
 def folders() -> list[Path]:

@@ -1,7 +1,10 @@
-"""Verification of outputs that are drawn."""
+"""Verification of outputs that are drawn, and of numbers of every size."""
 
 from __future__ import annotations
 
+from itertools import pairwise
+
+import nir
 import numpy as np
 import pytest
 import qsc
@@ -38,3 +41,27 @@ def test_a_wrong_distribution_is_found(drawn: qsc.Bundle, fault: str):
         "uncorrelated": np.stack([rng.permuted(bits[..., k], axis=-1) for k in range(3)], axis=-1),
     }[fault]
     assert not compare("golden", [wrong], [bits], drawn).passed
+
+
+@pytest.mark.parametrize("size", [0.1, 1.0, 300.0])
+@pytest.mark.parametrize("synapse", [True, False], ids=["CubaLI", "LI"])
+def test_membranes_are_as_exact_as_their_numbers_are_large(tmp_path, size: float, synapse: bool):
+    rng = np.random.default_rng(0)
+    one = np.ones(5, np.float32)
+    cells = (
+        nir.CubaLI(tau_mem=0.01 * one, tau_syn=0.005 * one, r=one, v_leak=0 * one, w_in=one)
+        if synapse
+        else nir.LI(tau=0.01 * one, r=one, v_leak=0 * one)
+    )
+    nodes = {
+        "input": nir.Input({"input": np.array([8])}),
+        "weights": nir.Linear((size * rng.normal(size=(5, 8))).astype(np.float32)),
+        "cells": cells,
+        "output": nir.Output({"output": np.array([5])}),
+    }
+    names = list(nodes)
+    nir.write(tmp_path / "net.nir", nir.NIRGraph(nodes, list(pairwise(names))))
+    bundle = qsc.compile(tmp_path / "net.nir", target="nir", dt=1e-3, input_shape=(40, 8))
+    assert verify_bundle(bundle).passed
+    given, wanted = bundle.run(bundle.golden[0][0]), bundle.golden[1][0]
+    assert not compare("golden", [given * 1.001], [wanted], bundle).passed
