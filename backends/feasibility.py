@@ -31,7 +31,8 @@ class Layer:
     height, width). shape: neurons, (count,) or (channels, height, width), before the pool. sources: names of layers or
     INPUT. pool: "", "sum", "average" or "max", behind the neurons. synaptic_inputs: synapses a neuron that have a time
     constant of their own. recurrent: whether the layer feeds itself. weight_bias: whether the weights have a bias.
-    step: seconds, None where it is the net's.
+    step: seconds, None where it is the net's. reset: of the potential at a spike, "zero", "value" (another one),
+    "subtract" (the threshold) or "none"; "" where it is not known.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Layer:
     recurrent: bool = False
     weight_bias: bool = False
     step: float | None = None
+    reset: str = ""
 
     @property
     def neurons(self) -> int:
@@ -94,6 +96,11 @@ def reasons_against(net: NetOutline, target: str | Path) -> list[Reason]:
     return found
 
 
+def summaries() -> dict[str, str]:
+    """Chip -> what it is, in a few words."""
+    return {chip: _table(chip)["summary"] for chip in CHIPS}
+
+
 def _table(target: str | Path) -> dict[str, Any]:
     path = TARGETS / f"{target}.toml" if str(target) in CHIPS else Path(target)
     try:
@@ -109,7 +116,7 @@ def _table(target: str | Path) -> dict[str, Any]:
 
 
 _TOP = ("name", "kind", "summary", "rules", "cores", "memory", "sources")
-_LISTS = ("layer_kinds", "neuron_kinds", "pools")
+_LISTS = ("layer_kinds", "neuron_kinds", "pools", "resets")
 _FLAGS = ("recurrent_layers", "recurrent_outputs", "cycles", "one_step", "weight_biases")
 _CORE_MEMORY = ("kernel", "neuron", "bias")
 
@@ -250,6 +257,7 @@ RULES: dict[str, Callable[[NetOutline, Any], Iterator[Reason]]] = {
     "layer_kinds": _among("layer_kinds", "kind", "a layer of kind"),
     "neuron_kinds": _among("neuron_kinds", "neuron", "neurons of kind"),
     "pools": _among("pools", "pool", "a pool of kind"),
+    "resets": _among("resets", "reset", "neurons whose reset is"),
     "weight_bits": _most("weight_bits", "weight_bits", "bits a weight"),
     "synaptic_inputs": _most("synaptic_inputs", "synaptic_inputs", "synaptic inputs a neuron"),
     "recurrent_layers": _recurrent_layers,

@@ -51,9 +51,20 @@ def _layer(network: Network, name: str) -> Layer:
         sources=tuple(INPUT if s == NETWORK_INPUT else s for s in sources if s != name),
         weight_bits=min(first.weight_bits, 8),
         recurrent=name in sources,
-        weight_bias=any("bias" in layer.fields for w in weighted if isinstance(layer := network.parts[w], Part)),
+        weight_bias=any(_has_bias(network.parts[w]) for w in weighted),
         step=part.op.dt if isinstance(part.op, EulerNeuron) else None,
+        reset=_reset(part),
     )
+
+
+def _has_bias(part: Part | Neurons) -> bool:
+    return isinstance(part, Part) and "bias" in part.fields and bool(part.array("bias").any())
+
+
+def _reset(part: Neurons) -> str:
+    if part.reset == "value" and not part.v_reset.any():
+        return "zero"
+    return part.reset if part.op.fires else ""
 
 
 def _kind(part: Neurons) -> str:

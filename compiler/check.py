@@ -15,7 +15,7 @@ from ..backends.legality import RULES, violations
 from ..backends.outlines import outline_of
 from ..bridges.networks import make_network
 from ..ir import Diagnostic, InputError, Location, TargetError
-from ..ir.diagnostics import did_you_mean
+from ..ir.diagnostics import counted, did_you_mean
 from ..ir.ops import Launch
 from ..ir.target import Target
 from . import registry
@@ -32,24 +32,29 @@ FINDINGS: dict[str, str] = RULES | {
 }
 """What a check may find -> what it means."""
 
+MANIFEST = "manifest.json"
+
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that does not hold. rule: a key of `FINDINGS`. file: inside the bundle; line: 0 where there is none.
+    """One thing that does not hold. rule: a key of `FINDINGS`. file: inside the bundle, MANIFEST where it is in none
+    more than in another; line: 0 where there is none.
 
     operation: the number of the first operation that is meant, from 1 (0: none); count: how many there are.
     """
 
     rule: str
     message: str
-    file: str = "manifest.json"
+    file: str = MANIFEST
     line: int = 0
     operation: int = 0
     count: int = 1
 
     @property
     def place(self) -> str:
-        """File and line, with the number of the operation where there is one."""
+        """File and line, with the number of the operation where there is one; "" in the whole bundle."""
+        if self.file == MANIFEST:
+            return ""
         text = f"{self.file}:{self.line}" if self.line else self.file
         if self.operation:
             text += f", operation {self.operation}"
@@ -174,18 +179,21 @@ def _feasibility(bundle: Bundle, launch: Launch, chip: str) -> Case:
     """Whether a chip that there is no backend for could hold a launch, by its published rules."""
     subject = f"{launch.artifact} on {chip}"
     if bundle.backend_of(launch).name != "nir":
-        raise InputError.of(
-            "O0002",
-            f"{launch.artifact} is an artifact for {launch.device}, and {chip}'s rules are for networks in floats",
-            help="check the model's bundle for nir: qsc compile MODEL --target nir",
-        )
+        raise _not_for(launch, chip, f"{chip}'s rules are for networks in floats", "nir")
     try:
         outline = outline_of(make_network(launch.body, bundle.program))
         findings = tuple(Finding("feasibility", str(reason)) for reason in reasons_against(outline, chip))
-        detail = f"{len(outline.layers)} layers, by published rules"
+        detail = f"{counted(len(outline.layers), 'layer')}, by published rules"
     except TargetError as fault:
         findings, detail = tuple(Finding("feasibility", d.message) for d in fault.diagnostics), "no network of neurons"
     return Case("feasibility", subject, detail, findings)
+
+
+def _not_for(launch: Launch, target: str, why: str, other: str) -> InputError:
+    message = (
+        f"{launch.artifact} is an artifact for {launch.device}, and {why}: nothing of it can be checked on {target}"
+    )
+    return InputError.of("O0002", message, help=f"compile the model with --target {other}, and check that bundle")
 
 
 def _empty(bundle: Bundle) -> list[str]:
@@ -205,14 +213,11 @@ def _launch_case(bundle: Bundle, launch: Launch, target: Target) -> Case:
     circuits = backend.emitted(bundle.artifact(launch.artifact))
     subject = f"{launch.artifact} on {target.name}"
     if rules is None or not circuits:
+        if backend.name != target.backend:
+            raise _not_for(launch, target.name, f"{target.name} runs what is compiled for it", target.name)
         findings = [*_limit_findings(bundle, launch, target)]
-        detail = f"{len(launch.body.nodes)} ops"
-        if backend.name == target.backend:
-            faults = backend.faults(bundle.artifact(launch.artifact), target)
-            findings += [Finding("capacity", fault) for fault in faults]
-        else:
-            detail += f", the ops alone: {target.name} is for artifacts of another kind than {backend.name}'s"
-        return Case("launch", subject, detail, tuple(findings))
+        findings += [Finding("capacity", fault) for fault in backend.faults(bundle.artifact(launch.artifact), target)]
+        return Case("launch", subject, f"{len(launch.body.nodes)} ops", tuple(findings))
     findings = tuple(
         Finding(v.rule, v.message, f"{folder}/{circuit.file}", v.line, v.operation, v.count)
         for circuit in circuits

@@ -28,11 +28,14 @@ def _text_lines(outcome: Outcome) -> Iterator[str]:
     for case in outcome.cases:
         yield f"  {_words(case)}"
         for finding in case.findings:
-            place = f" [{finding.place}]" if case.kind != "budget" else ""
-            yield f"    {finding.rule}: {finding.message}{place}"
+            yield f"    {_with_place(finding)}"
     if outcome.help:
         yield f"  = help: {outcome.help}"
     yield "passed" if outcome.passed else "FAILED"
+
+
+def _with_place(finding: Finding) -> str:
+    return f"{finding.rule}: {finding.message}" + (f" [{finding.place}]" if finding.place else "")
 
 
 def _words(case: Case) -> str:
@@ -59,7 +62,7 @@ def junit(outcome: Outcome) -> str:
         if not case.passed:
             first = case.findings[0]
             told = ElementTree.SubElement(element, "failure", {"message": _xml(first.message), "type": first.rule})
-            told.text = _xml("\n".join(f"{f.rule}: {f.message} [{f.place}]" for f in case.findings))
+            told.text = _xml("\n".join(map(_with_place, case.findings)))
     ElementTree.indent(root)
     return ElementTree.tostring(root, encoding="unicode", xml_declaration=True)
 

@@ -32,6 +32,7 @@ from .inputs import as_array, check_arrays, read_arrays
 from .manager import InternalError, Stage, Watch, run_passes
 from .passes.base import EFFORTS, Context, Contract, Pass, Remark
 from .passes.partition import HOST_NOTE
+from .passes.regions import UNCONNECTED
 from .spikes.accounting import account
 from .verification import verify_bundle
 
@@ -290,8 +291,9 @@ def _refuse_host_parts(remarks: Sequence[Remark], program: Module) -> None:
         for r in remarks
         if r.message.startswith(HOST_NOTE)
     ]
+    # What is left only because its neighbours are comes to the target with them.
     if faults:
-        raise TargetError(faults)
+        raise TargetError([f for f in faults if not f.message.endswith(UNCONNECTED)] or faults)
 
 
 # Emitting

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ..backends.base import Backend
+from ..backends.feasibility import CHIPS
 from ..ir import InputError
 from ..ir.diagnostics import did_you_mean
 from ..ir.target import Target
@@ -193,9 +194,15 @@ def find_target(name: str) -> Target:
             target = getattr(import_module(module), attribute)(name)
             if target is not None:
                 return target
+    if name in CHIPS:
+        raise InputError.of(
+            "T0001",
+            f"qsc compiles nothing for {name}: it tells whether a network could run there, by its published rules",
+            help=f"compile with --target nir, then: qsc check BUNDLE --target {name}",
+        )
     if name not in TARGETS.entries:
-        known = [*TARGETS.entries, *(prefix + "..." for prefix in FAMILIES)]
-        near = [*TARGETS.entries, "fake_torino", "fake_sherbrooke", "fake_fez", "fake_marrakesh"]
+        known = [*TARGETS.entries, *(prefix + "..." for prefix in FAMILIES), *CHIPS]
+        near = [*TARGETS.entries, *CHIPS, "fake_torino", "fake_sherbrooke", "fake_fez", "fake_marrakesh"]
         near += [e for _, summary in FAMILIES.values() for e in summary.partition(": ")[2].split(", ") if e]
         raise InputError.of(
             "T0001",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .passes.partition import HOST_NOTE
 from .spikes.accounting import layer_lines, pictures_of
@@ -27,6 +27,14 @@ def show_cost(key: str, value: float) -> str:
     return f"{value:.4g} {unit}"
 
 
+def idle_notice(manifest: Mapping[str, Any]) -> str:
+    """A line that says that no part of the model runs on the targets; empty where one does, or where all are hosts."""
+    names = [t["name"] for t in manifest["targets"]]
+    if manifest["costs_by_op"] or all(t["kind"] == "host" for t in manifest["targets"]):
+        return ""
+    return f"no part of the model runs on {', '.join(names)}: the whole of it stays on the host"
+
+
 def text_report(bundle: Bundle) -> str:
     """Source, target, passes and what they did, what runs where, costs, verification."""
     return "\n".join(_lines(bundle)) + "\n"
@@ -46,8 +54,8 @@ def _lines(bundle: Bundle) -> Iterator[str]:
             host[rest] = host.get(rest, 0) + 1
         else:
             yield f"  {before}" + (f"  [{remark['place']}]" if remark["place"] else "")
-    if not m["costs_by_op"] and any(t["kind"] != "host" for t in m["targets"]):
-        yield f"no part of the model runs on {targets}: the whole of it stays on the host"
+    if notice := idle_notice(m):
+        yield notice
     if host:
         yield "on the host:"
         yield from (f"  {reason}" + (f" ({count} times)" if count > 1 else "") for reason, count in host.items())

@@ -160,6 +160,11 @@ class MissingError(QscError):
     exit_code = 4
 
 
+def counted(number: int, one: str, many: str = "") -> str:
+    """The number and what there is of it, in the plural (`many`, or with an s) where it is not one."""
+    return f"{number} {one if number == 1 else many or one + 's'}"
+
+
 def nearest(name: str, known: Iterable[str], count: int = 3) -> list[str]:
     """The known names that start with `name`, and those most like it, best first."""
     import difflib

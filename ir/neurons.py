@@ -35,10 +35,20 @@ class Form:
     step: Callable[..., Any] | None = None
 
 
+ROUNDING = 1e-6
+"""What is left of a number that loses all of itself in a step, where the step and the time constant are of 24 bits."""
+
+
+def _kept(dt: float, tau: Any) -> Any:
+    """1 - dt / tau, and 0 where that is 0 but for rounding."""
+    decay = 1 - dt / tau
+    return decay * (abs(decay) > ROUNDING)
+
+
 FORMS: dict[str, Form] = {
     "leak": Form(
         ("tau", "r", "v_leak"),
-        lambda dt, tau, r, v_leak: (1 - dt / tau, r * dt / tau, v_leak * dt / tau),
+        lambda dt, tau, r, v_leak: (_kept(dt, tau), r * dt / tau, v_leak * dt / tau),
         "tau v' = (v_leak - v) + r x",
     ),
     "sum": Form(("r",), lambda dt, r: (1 + 0 * r, r * dt, 0 * r), "v' = r x"),
@@ -133,7 +143,7 @@ SYNAPSE = ("tau_syn", "w_in")
 
 def synapse_coefficients(dt: float, tau_syn: Any, w_in: Any) -> tuple[Any, Any]:
     """(decay, gain) of i' = decay * i + gain * x, from parameters in float64."""
-    return 1 - dt / tau_syn, w_in * dt / tau_syn
+    return _kept(dt, tau_syn), w_in * dt / tau_syn
 
 
 def _decay(i: Any, inputs: tuple[Any, ...], dt: float, alpha: Any) -> tuple[Any, Any]:

@@ -273,10 +273,10 @@ def _reason_against_numbers(part: Neurons) -> str | None:
     if (part.full("threshold") <= 0).any():
         return f"its threshold is {part.full('threshold').min():g}; Loihi's neurons need one above 0"
     for what, numbers in {"potential": decay, **({} if synapse is None else {"current": synapse[0]})}.items():
-        if (numbers < 0).any() or (numbers > 1).any():
-            return (
-                f"the decay of its {what} a step is {numbers[(numbers < 0) | (numbers > 1)][0]:g}, not between 0 and 1"
-            )
+        outside = numbers[(numbers < 0) | (numbers > 1)]
+        if outside.size:
+            why = " (the step is longer than the time constant: give a smaller --dt)" if outside[0] < 0 else ""
+            return f"the decay of its {what} a step is {outside[0]:g}, not between 0 and 1{why}"
     if synapse is not None and (synapse[0] >= 1).any():
         return "its synaptic current does not decay"
     return None

@@ -162,10 +162,11 @@ def _costs(plan: Plan) -> Costs:
 def _notes(plan: Plan, reader: str) -> list[str]:
     parts = [f"{n.source} {n.location.path} -> {n.kind} {name}" for name, n in plan.nodes.items()]
     notes = ["NIR nodes: " + "; ".join(" ".join(part.split()) for part in parts)]
-    convention = "snntorch's convention; " if plan.dt == DT else ""
+    convention = "what snntorch and spikingjelly assume; " if plan.dt == DT else ""
     notes.append(f"one time step is {plan.dt:g} s ({convention}NIR itself has no time step)")
     given = "one value a step" if plan.sequence else f"the same value in each of the {plan.steps} steps"
     notes.append(f"the graph's input wants {given}")
-    notes.append("NIR resets a potential at the spike; for neurons that reset to zero in the next step it is the same")
+    if plan.late_resets:
+        notes.append("NIR resets at the spike; of neurons that reset to zero in the next step the spikes are the same")
     notes += [f"for other readers: {reason}" for reason in causes(graph_of(plan), reader, plan.dt)]
     return notes

@@ -98,6 +98,9 @@ class Lowering:
         self.plan = Plan(steps=network.steps, dt=network.dt or DT)
         given = network.inputs[0]
         self.plan.sequence, self.plan.input_shape = given.sequence, given.shape
+        self.plan.late_resets = any(
+            isinstance(p, Neurons) and p.reset == "value" and p.reset_delayed for p in network.parts.values()
+        )
         self._ends: dict[str, Ends] = {INPUT: ((), (INPUT,))}
         self._steps: dict[tuple[str, str], int] = {}
         """Edges that take steps of time."""

@@ -41,6 +41,7 @@ class Plan:
 
     steps: time steps. sequence: whether the input has a time axis; otherwise every step gets the same input.
     input_shape: without batch and time. weight_bits: bits of every weight tensor, 32 for floats. dt: seconds of a step.
+    late_resets: whether neurons of the model are reset to a value in the step after the spike.
     """
 
     steps: int = 0
@@ -50,6 +51,7 @@ class Plan:
     edges: list[tuple[str, str]] = field(default_factory=list)
     weight_bits: list[int] = field(default_factory=list)
     dt: float = DT
+    late_resets: bool = False
 
     def name(self, hint: str) -> str:
         """A name for a new node, made from `hint`."""

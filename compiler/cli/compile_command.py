@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -206,7 +206,17 @@ def command(
         print_json(bundle.manifest | {"folder": str(folder)})
     elif not quiet:
         click.echo(bundle.report() + f"written to {folder}")
+    if quiet or as_json:
+        _warn(str(folder), bundle.manifest)
     return 0
+
+
+def _warn(folder: str, manifest: Mapping[str, Any]) -> None:
+    """Say on stderr, where no report is printed, that a bundle is for the host alone."""
+    from ..report import idle_notice
+
+    if notice := idle_notice(manifest):
+        click.echo(f"warning: {folder}: {notice}; --strict refuses this and says why", err=True)
 
 
 _OWN = frozenset(("models", "output", "sweeps", "workers", "scheduler", "as_json", "quiet"))
@@ -251,6 +261,8 @@ def _many(
         elif not quiet:
             costs = ", ".join(f"{key} {show_cost(key, value)}" for key, value in outcome.manifest["costs"].items())
             click.echo(f"{outcome.job.folder}: {costs}")
+        if not outcome.code:
+            _warn(str(outcome.job.folder), outcome.manifest)
     return max(o.code for o in outcomes)
 
 

@@ -19,11 +19,13 @@ EPILOG = """Example:
 @json_option
 def command(everything: bool, as_json: bool) -> None:
     """List the targets: a name, or a prefix that stands for a family of devices."""
+    from ...backends.feasibility import summaries
     from ...ir import MissingError
     from .. import registry
 
     rows = [(name, registry.TARGETS.load(name).summary) for name in registry.TARGETS.entries]
     rows += [(prefix + "...", summary) for prefix, (_, summary) in registry.FAMILIES.items()]
+    rows += [(name, f"{summary} (for qsc check alone)") for name, summary in summaries().items()]
     rows.append(("FILE.toml", "a chip of your own, described in a file"))
     if everything:
         from ...backends.qiskit.devices import names

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...ir import Circuit, Node
+from ...ir.diagnostics import counted
 from ...ir.target import Target
 from ..passes.base import Context
 from ..passes.measure_controls import fed_forward
@@ -35,7 +36,7 @@ class Plan:
         known = "proven least" if self.found.proven else f"at least {_rounded(self.found.bound)} is needed"
         return (
             f"circuit {self.circuit.name}: {self.circuit.num_qubits} qubits in {len(cost.widths)} fragments of {widths}"
-            f" by {_count(wires, 'wire cut')} and {_count(gates, 'gate cut')}, sampling overhead {cost.overhead:.4g} "
+            f" by {counted(wires, 'wire cut')} and {counted(gates, 'gate cut')}, sampling overhead {cost.overhead:.4g} "
             f"({known})"
         )
 
@@ -54,8 +55,8 @@ class Plan:
         passes = _LETTERS[len(bond.letters)].format(*bond.letters[1:])
         return (
             f"qubit {bond.wire} is cut in front of gate {bond.place} {row.gate.name}{where} between {sides}: {passes} "
-            f"pass, {_count(len(bond.letters) - 1 if len(bond.letters) > 2 else 1, 'basis', 'bases')}"
-            f" and {_count(max(len(bond.letters), 2), 'state')}"
+            f"pass, {counted(len(bond.letters) - 1 if len(bond.letters) > 2 else 1, 'basis', 'bases')}"
+            f" and {counted(max(len(bond.letters), 2), 'state')}"
         )
 
     def to_json(self, executions: int) -> dict[str, Any]:
@@ -139,10 +140,6 @@ def lacks(target: Target | None, *names: str) -> bool:
 
 def _listed(parts: Sequence[str]) -> str:
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
-
-
-def _count(number: int, one: str, many: str = "") -> str:
-    return f"{number} {one if number == 1 else many or one + 's'}"
 
 
 def _rounded(value: float) -> str:

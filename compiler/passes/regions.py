@@ -11,6 +11,9 @@ from ...ir.ops.quantum import Readout
 from ...ir.ops.spiking import Neuron
 from .base import Supports
 
+UNCONNECTED = "no neuron that the target runs is connected to it"
+"""Why a node is left whose neighbours are left."""
+
 
 class Regions:
     """Groups of node numbers of the module's graph, each for one launch.
@@ -53,10 +56,10 @@ class Regions:
         return [k for k, reason in self._reasons.items() if reason is None]
 
     def left(self) -> Iterator[tuple[int, str]]:
-        """(node number, reason) of every node that no region holds."""
-        for k, reason in self._reasons.items():
-            if k not in self._group_of:
-                yield k, reason or self._notes.get(k) or "no neuron is connected to it"
+        """(node number, reason) of every node that no region holds, those with a reason of their own first."""
+        left = {k: reason or self._notes.get(k) for k, reason in self._reasons.items() if k not in self._group_of}
+        yield from ((k, reason) for k, reason in left.items() if reason)
+        yield from ((k, UNCONNECTED) for k, reason in left.items() if not reason)
 
     def refused_loops(self) -> list[int]:
         """Numbers of the loops of neurons that no region holds."""

@@ -9,6 +9,8 @@ from math import floor, log10
 
 import numpy as np
 
+from ...ir.diagnostics import counted
+
 WIDTH, LEFT, RIGHT = 720, 120, 12
 TOP, GAP, BOTTOM = 26, 14, 34
 MARKS = 4000
@@ -121,7 +123,7 @@ def _short(text: str) -> str:
 
 
 def _neurons(shown: int, total: int) -> str:
-    return f"{shown} of {total}" if shown < total else f"{total} neuron{'s' if total != 1 else ''}"
+    return f"{shown} of {total}" if shown < total else counted(total, "neuron")
 
 
 def _svg(title: str, note: str, parts: Sequence[str], steps: int, dt: float | None, bottom: float) -> str:

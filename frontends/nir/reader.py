@@ -49,7 +49,7 @@ def read_file(
     if faults:
         raise InputError(faults)
     facts = graph.metadata.get("qsc", {})
-    step = float(facts.get("dt", DT)) if dt is None else dt
+    step = _seconds(path, facts, dt)
     network = network_of(graph, _steps(path, graph, facts, input_shape), step, str(path))
     builder = Builder(network)
     region = builder.graph()
@@ -58,6 +58,16 @@ def read_file(
     shape = (network.steps, EXAMPLES, *given.shape)
     spikes = np.random.default_rng(0).random(shape) < 0.3
     return Imported(module, [spikes.astype(np.float32)])
+
+
+def _seconds(path: str | Path, facts: Any, dt: float | None) -> float:
+    """The length of a step. The numbers of a file that says it are made for it: another one is refused."""
+    stated = float(facts["dt"]) if "dt" in facts else None
+    if stated is None or dt is None or np.isclose(dt, stated, rtol=1e-6, atol=0):
+        return stated or dt or DT
+    help = "leave dt out; a network of other steps is a file without that metadata, or another export"
+    message = f"{path} says that its steps are of {stated:g} s, and the option dt is {dt:g}"
+    raise InputError.of("O0002", message, Location(str(path)), help=help)
 
 
 def _identifier(stem: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ...ir import Graph, Location, Module, Node, Op, Type, TypeFault, Value
-from ...ir.diagnostics import did_you_mean
+from ...ir.diagnostics import counted, did_you_mean
 from .attributes import build_op
 from .faults import Faults, Wrong
 from .syntax import Attribute, Call, GraphBlock, GraphNode, Name, Operand, Place, Text, TypeName, WeightName
@@ -83,9 +83,9 @@ class _Graph:
     def _results(self, node: GraphNode, types: Sequence[Type]) -> tuple[Value, ...]:
         call = node.call
         if len(types) != len(node.targets):
-            what = f"{call.op.text} gives {_count(len(types), 'result')}, {', '.join(map(str, types)) or 'nothing'}"
+            what = f"{call.op.text} gives {counted(len(types), 'result')}, {', '.join(map(str, types)) or 'nothing'}"
             span = node.targets[0][0].span if node.targets else call.op.span
-            raise Wrong("I0005", f"{what}, for {_count(len(node.targets), 'name')}", span)
+            raise Wrong("I0005", f"{what}, for {counted(len(node.targets), 'name')}", span)
         for (name, written), actual in zip(node.targets, types, strict=True):
             if written is not None and (declared := read_type(written)) != actual:
                 message = f"{name.text} is written as {declared}, {call.op.text} gives {actual}"
@@ -166,7 +166,7 @@ class _Graph:
         op, operands = self._call(call, ())
         types = self._types(op, operands, call)
         if len(types) != 1:
-            message = f"{call.op.text} gives {_count(len(types), 'result')}, an operand is one value"
+            message = f"{call.op.text} gives {counted(len(types), 'result')}, an operand is one value"
             raise Wrong("I0005", message, call.span, f"give them names: a, b = {call.op.text}(...);")
         value = Value(self._fresh(call.op.text), types[0])
         self.nodes.append(Node(op, operands, (value,), self._location(None, call)))
@@ -208,13 +208,9 @@ class _Graph:
         return Location(place.file, place.line, place.column, place.path)
 
 
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
-
-
 def _between(least: int, most: int | None) -> str:
     if least == most:
-        return _count(least, "operand")
+        return counted(least, "operand")
     if most is None:
         return f"{least} or more operands"
     return f"{least} {'or' if most == least + 1 else 'to'} {most} operands"

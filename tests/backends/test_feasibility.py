@@ -63,6 +63,8 @@ def test_nets_of_the_nir_paper_run_where_they_ran():
         (changed(BRAILLE, "out", weight_bias=True), "xylo", "weight_biases", True, False),
         (changed(changed(BRAILLE, "out", step=1e-3), "hidden", step=1e-4), "xylo", "one_step", 2, 1),
         (NetOutline((3,), (dense("out", INPUT, 3, 4),), ("out",)), "xylo", "layers_least", 1, 2),
+        (changed(BRAILLE, "hidden", reset="zero"), "xylo", "resets", "zero", ["subtract"]),
+        (changed(NMNIST, "c1", reset="value"), "speck", "resets", "value", ["zero", "subtract"]),
         (changed(NMNIST, "c2", pool="max"), "speck", "pools", "max", ["sum", "average"]),
         (changed(NMNIST, "c1", sources=(INPUT, "c3")), "speck", "cycles", 3, 0),
         (changed(BRAILLE, "hidden", weight=(40000, 600)), "spinnaker2", "memory", 40000 * 600 + 38 * 7, 152 * 131072),

@@ -200,6 +200,20 @@ def test_bad_input(
     golden(f"{name}.err", f"$ qsc {line}\nexit {code}\n{re.sub(r'[0-9]+[.][0-9]+[.][0-9]+', 'VERSION', text)}")
 
 
+def test_a_bundle_for_the_host_alone_is_warned_of(
+    workplace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.chdir(workplace)
+    line = "warning: idle: no part of the model runs on nir: the whole of it stays on the host"
+    assert run(["compile", "linear.py", "--target", "nir", "-o", "idle", "--quiet"]) == 0
+    shown = capsys.readouterr()
+    assert (shown.out, line in shown.err) == ("", True)
+    assert run(["compile", "linear.py", "--target", "nir", "-o", "idle"]) == 0
+    shown = capsys.readouterr()
+    assert ("no part of the model runs on nir" in shown.out, "warning" in shown.err) == (True, False)
+    shutil.rmtree("idle")
+
+
 def test_a_full_disk_leaves_nothing(
     workplace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):

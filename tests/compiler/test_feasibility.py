@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import qsc
+from qsc.backends.feasibility import reasons_against
 from qsc.backends.outlines import outline_of
 from qsc.bridges.networks import make_network
 from qsc.compiler.check import check_bundle
+from qsc.ir import InputError
 
 pytest.importorskip("h5py")
 
@@ -49,6 +51,46 @@ def test_rules_that_are_broken_are_told_with_their_numbers(published: qsc.Bundle
     text = " ".join(finding.message for case in outcome.cases for finding in case.findings)
     assert "2312 inputs, 16 is the most: 2296 too many" in text
     assert "8960 hidden neurons, 1000 is the most" in text
+
+
+def bundle_of(tmp_path: Path, nodes: dict, **options) -> qsc.Bundle:
+    from itertools import pairwise
+
+    from qsc.bridges.nir import NirGraph, write
+
+    (tmp_path / "net.nir").write_bytes(write(NirGraph(nodes, list(pairwise(nodes)))))
+    return qsc.compile(tmp_path / "net.nir", target="nir", input_shape=(5, 2), verify=False, **options)
+
+
+@pytest.mark.parametrize(
+    ("v_reset", "bias", "broken"),
+    [(0.0, 0.0, {"resets", "layers_least"}), (-0.5, 0.1, {"resets", "layers_least", "weight_biases"})],
+)
+def test_biases_and_resets_count_as_what_they_hold(tmp_path: Path, v_reset: float, bias: float, broken: set[str]):
+    from qsc.bridges.nir import NirNode
+
+    one = np.ones(3, np.float32)
+    lif = {"tau": 0.01 * one, "r": one, "v_leak": 0 * one, "v_threshold": one, "v_reset": v_reset * one}
+    nodes = {
+        "input": NirNode("Input", {"shape": np.array([2])}),
+        "w": NirNode("Affine", {"weight": np.ones((3, 2), np.float32), "bias": bias * one}),
+        "n": NirNode("LIF", lif),
+        "output": NirNode("Output", {"shape": np.array([3])}),
+    }
+    bundle = bundle_of(tmp_path, nodes)
+    outline = outline_of(make_network(bundle.launches()[0].body, bundle.program))
+    assert {reason.rule for reason in reasons_against(outline, "xylo")} == broken
+
+
+@pytest.mark.parametrize("chip", ["loihi1", "loihi2"])
+def test_a_graph_is_not_checked_against_what_it_was_not_compiled_for(published: qsc.Bundle, chip: str):
+    with pytest.raises(InputError, match=f"O0002.*nothing of it can be checked on {chip}[^$]*--target {chip}"):
+        check_bundle(published, "cnn", chip)
+
+
+def test_chips_that_nothing_is_compiled_for_say_what_they_are_for():
+    with pytest.raises(InputError, match=r"T0001.*compiles nothing for xylo[^$]*--target nir, then: qsc check"):
+        qsc.compile(CNN, target="xylo")
 
 
 def test_a_recurrent_layer_is_one(tmp_path: Path):

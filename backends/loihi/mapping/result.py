@@ -7,6 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
+from ....ir.diagnostics import counted
 from ..program import Program
 from .limits import NO_LIMIT, Limits
 from .net import register_classes
@@ -105,8 +106,9 @@ class Mapping:
     def summary(self) -> str:
         """Cores, chips, spikes, hops and the highest and mean use of every resource that has a limit."""
         lines = [
-            f"{self.limits.name}: {self.cores} cores on {self.chips} chips, {self.off_core_spikes:.6g} spikes a step"
-            f" between cores, {self.hops_per_step:.6g} hops" + ("" if self.limits.mesh else " on an assumed mesh")
+            f"{self.limits.name}: {counted(self.cores, 'core')} on {counted(self.chips, 'chip')}, "
+            f"{self.off_core_spikes:.6g} spikes a step from outside and between cores, {self.hops_per_step:.6g} hops"
+            + ("" if self.limits.mesh else " on an assumed mesh")
         ]
         for resource, amounts in self.used.items():
             limit, most, mean = getattr(self.limits, resource), int(amounts.max(initial=0)), float(np.mean(amounts))

@@ -86,7 +86,7 @@ def neuron(op: ops.Lif | ops.CubaLif | ops.Leaky | ops.Synaptic, names: tuple[st
 
 
 @pytest.mark.parametrize(
-    ("cuba", "reset", "delayed"), itertools.product((False, True), ("subtract", "none", "zero"), (False, True))
+    ("cuba", "reset", "delayed"), [*itertools.product((False, True), ("subtract", "none", "zero"), (False, True))]
 )
 def test_neurons_of_snntorch_spike_alike(cuba: bool, reset: str, delayed: bool):
     if (cuba and reset == "zero" and delayed) or (reset == "subtract" and not delayed):
@@ -103,7 +103,7 @@ def test_neurons_of_snntorch_spike_alike(cuba: bool, reset: str, delayed: bool):
 
 @pytest.mark.parametrize(
     ("kind", "form", "reset", "inclusive"),
-    itertools.product((ops.Lif, ops.CubaLif), ("leak", "sum"), EULER_RESETS, (False, True)),
+    [*itertools.product((ops.Lif, ops.CubaLif), ("leak", "sum"), EULER_RESETS, (False, True))],
 )
 def test_neurons_in_continuous_time_spike_alike(kind: type, form: str, reset: str, inclusive: bool):
     if kind is ops.CubaLif and form == "sum" and reset == "value":

@@ -159,6 +159,22 @@ def test_a_refused_region_says_why():
     assert any("too big" in r.message for r in context.remarks)
 
 
+def test_reasons_of_its_own_are_told_before_those_of_neighbours():
+    module = empty_module()
+    builder = GraphBuilder(module)
+    x = builder.input("x", ROW)
+    (idle,) = builder.add(ops.Relu(), x)
+    module = module.with_(graph=builder.graph(builder.add(ops.Leaky(), idle, x, *map(builder.weight, "bt"))[1]))
+    context = Context(
+        TARGET, supports=lambda n, m: "no leak" if isinstance(n.op, ops.Leaky) else None, whole_region=True
+    )
+    Partition().run(module, context)
+    assert [r.message.removeprefix(HOST_NOTE) for r in context.remarks] == [
+        "leaky: no leak",
+        "relu: no neuron that the target runs is connected to it",
+    ]
+
+
 def test_nodes_inside_a_loop_are_launched_there():
     """A backend that takes single nodes gets them inside host loops too; names of artifacts do not repeat."""
     module = empty_module()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 import qsc
 from qsc.bridges.networks import Neurons
 from qsc.bridges.networks.building import Builder
-from qsc.bridges.nir import KINDS, NirGraph, check, read, shapes_of, write
+from qsc.bridges.nir import KINDS, NirGraph, NirNode, check, read, shapes_of, write
 from qsc.bridges.nir.cycles import steps_of
 from qsc.bridges.nir.graph import flat
 from qsc.bridges.nir.shapes import flatten_range, padding_of
@@ -204,3 +205,32 @@ def test_options_that_do_not_fit_are_refused(options: dict, message: str):
     with pytest.raises(qsc.QscError, match=message) as caught:
         qsc.compile(path, target="nir", **options)
     assert caught.value.exit_code == 2
+
+
+def one_layer(tau: float, metadata: dict | None = None) -> bytes:
+    one = np.ones(3, np.float32)
+    lif = {"tau": np.float32(tau) * one, "r": one, "v_leak": 0 * one, "v_threshold": one, "v_reset": 0 * one}
+    nodes = {
+        "input": NirNode("Input", {"shape": np.array([2])}),
+        "w": NirNode("Linear", {"weight": np.array([[1, 2], [3, -1], [0.4, 0.5]], np.float32)}),
+        "n": NirNode("LIF", lif),
+        "output": NirNode("Output", {"shape": np.array([3])}),
+    }
+    return write(NirGraph(nodes, list(pairwise(nodes)), metadata or {}))
+
+
+def test_a_step_other_than_the_files_own_is_refused(tmp_path: Path):
+    path = tmp_path / "net.nir"
+    path.write_bytes(one_layer(0.01, {"qsc": {"dt": 1e-3, "time_steps": 5}}))
+    with pytest.raises(qsc.QscError, match=r"O0002.*net.nir says that its steps are of 0.001 s, and .* dt is 0.002"):
+        qsc.compile(path, target="nir", dt=2e-3)
+    assert qsc.compile(path, target="nir", dt=1e-3, verify=False).launches()
+
+
+@pytest.mark.parametrize("target", ["nir", "loihi2"])
+@pytest.mark.parametrize("dt", [1e-3, 1e-4, 0.7e-3, 0.3])
+def test_a_time_constant_of_one_step_keeps_nothing(tmp_path: Path, target: str, dt: float):
+    path = tmp_path / "net.nir"
+    path.write_bytes(one_layer(dt))
+    assert qsc.compile(path, target=target, dt=dt, input_shape=(10,)).launches()
+    assert not qsc.compile(path, target=target, dt=1.01 * dt, input_shape=(10,)).launches()
