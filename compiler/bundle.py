@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import inf
@@ -18,7 +18,7 @@ from ..backends.activity import Activity
 from ..backends.base import Backend, RunOptions
 from ..ir import InputError, Module
 from ..ir.diagnostics import did_you_mean, user_line
-from ..ir.ops import Launch, Readout
+from ..ir.ops import BitSamples, Launch, Readout, SampleOutcomes, Samples
 from ..ir.ops.spiking import Neuron
 from ..ir.types import DYNAMIC, Type
 from . import registry, storage
@@ -166,7 +166,8 @@ class Bundle:
         types = [v.type for v in self.program.graph.inputs]
         rows = next((a.shape[batch_axis(t)] for a, t in zip(arrays, types, strict=True) if t.batched), None)
         shared = conditions.engine.share(self)
-        self.run_counts, self.run_remarks = {}, lost_in_coding(self.program, arrays)
+        self.run_counts = {}
+        self.run_remarks = [*lost_in_coding(self.program, arrays), *_samples_of_its_own(self.program, options.shots)]
         self.activities = {} if options.record else self.activities
         if rows is None:
             outputs, self.standard_errors = self._run_chunk(arrays, options, precision, conditions, shared)
@@ -315,6 +316,14 @@ class Bundle:
     def _chunk_rows(self) -> int:
         sizes = [_row_bytes(v.type) for node in self.program.nodes() for v in node.results]
         return max(1, CHUNK_BYTES // max(1, 4 * max(sizes, default=1)))
+
+
+def _samples_of_its_own(program: Module, shots: int | None) -> Iterator[str]:
+    """A remark where a run's shots are not those of the model's samples, which are as many as it says."""
+    stated = {node.op.shots for node in program.nodes() if isinstance(node.op, Samples | BitSamples | SampleOutcomes)}
+    if shots is not None and stated - {shots}:
+        counts = " and ".join(map(str, sorted(stated)))
+        yield f"the model says how many samples it gives, {counts}: {shots} shots are for the values that it measures"
 
 
 def load(folder: str | Path) -> Bundle:

@@ -249,7 +249,7 @@ def optimise(
         else:
             passes = pipelines.default_pipeline(target.kind, options.settings, options.weights)
             passes = [p for p in passes if not p.serves or p.serves in target.native_ops]
-        pipelines.check_settings(options.settings, passes)
+        pipelines.check_settings(options.settings, passes, "" if options.passes is not None else target.kind)
         context = Context(
             target,
             options.seed,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..ir import InputError, Value
-from ..ir.types import DTYPES, DYNAMIC
+from ..ir.types import DTYPES, DYNAMIC, Type
 
 
 def read_arrays(path: Path, names: Sequence[str]) -> list[np.ndarray]:
@@ -61,14 +61,11 @@ def check_arrays(inputs: Sequence[Any], declared: Sequence[Value]) -> list[np.nd
         raise InputError.of("R0001", f"{len(inputs)} inputs are given, the model takes {len(declared)}: {wanted}")
     arrays = [as_array(x, value) for x, value in zip(inputs, declared, strict=True)]
     for array, value in zip(arrays, declared, strict=True):
-        fits = len(array.shape) == len(value.type.shape) and all(
-            wanted in (DYNAMIC, given) for given, wanted in zip(array.shape, value.type.shape, strict=True)
-        )
-        if not fits:
+        if not _fits(array.shape, value.type.shape):
             raise InputError.of(
                 "R0001",
                 f"input {value.name} has shape {tuple(array.shape)}, the model takes {value.type}",
-                help="the first dimension, written ?, is the batch" if value.type.shape[:1] == (DYNAMIC,) else "",
+                help=_shape_help(array.shape, value.type),
             )
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             where = np.argwhere(~np.isfinite(array))[0].tolist()
@@ -77,6 +74,26 @@ def check_arrays(inputs: Sequence[Any], declared: Sequence[Value]) -> list[np.nd
     if len(sizes) > 1:
         raise InputError.of("R0001", f"the inputs have different batch sizes: {sorted(sizes)}")
     return arrays
+
+
+def _fits(given: Sequence[int], wanted: Sequence[int]) -> bool:
+    return len(given) == len(wanted) and all(w in (DYNAMIC, g) for g, w in zip(given, wanted, strict=True))
+
+
+def _shape_help(given: tuple[int, ...], wanted: Type) -> str:
+    """What is probably wrong with an input's shape."""
+    if not wanted.batched:
+        return ""
+    batch = wanted.shape.index(DYNAMIC)
+    if _fits(given, wanted.shape[:batch] + wanted.shape[batch + 1 :]):
+        return f"it has no batch axis, written ?: numpy.expand_dims(x, {batch})"
+    if batch == 0:
+        return "the first axis, written ?, is the batch"
+    if _fits((given[1::-1] + given[2:]), wanted.shape):
+        return "time is the first axis, and the batch, written ?, the second: numpy.swapaxes(x, 0, 1)"
+    if _fits(given, wanted.shape[batch:]):
+        return "it has no time axis, which is the first: --encode makes spikes of numbers"
+    return "the first axis is time; the second, written ?, is the batch"
 
 
 def as_array(given: Any, value: Value) -> np.ndarray:

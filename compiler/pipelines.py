@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -102,16 +102,27 @@ def _settings_for(name: str, settings: Mapping[str, str]) -> dict[str, Any]:
     return out
 
 
-def check_settings(settings: Mapping[str, str], passes: Sequence[Pass]) -> None:
-    """Raises InputError where a setting is no option of a pass, or no pass that runs has it."""
+def check_settings(settings: Mapping[str, str], passes: Sequence[Pass], kind: str = "") -> None:
+    """Raises InputError where a setting is no option of a pass, or no pass that runs has it.
+
+    kind: of the target whose own pipeline it is, of which the help names what would run with an option too.
+    """
     if not settings:
         return
     running = {f"{p.name}.{option}" for p in passes for option in option_fields(type(p))}
     plain = {key.rpartition(".")[2] for key in running}
     for key in settings:
         if key not in running and key not in plain:
-            known = did_you_mean(key, plain | running) if running else "none of its passes has options"
-            raise InputError.of("O0002", f"no pass of this pipeline has the option {key!r}", help=known)
+            known = plain | running | set(_optional(kind))
+            help = did_you_mean(key, known) if known else "none of its passes has options"
+            raise InputError.of("O0002", f"no pass of this pipeline has the option {key!r}", help=help)
+
+
+def _optional(kind: str) -> Iterator[str]:
+    """The options of passes that run where one of their options is set."""
+    for entry in PIPELINES.get(kind, ()):
+        if entry.endswith("?"):
+            yield from option_fields(registry.PASSES.load(entry.rstrip("?")))
 
 
 def _convert(name: str, option: str, value: str) -> dict[str, Any]:

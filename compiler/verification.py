@@ -53,8 +53,8 @@ class Check:
     def head(self) -> str:
         """The check without its notes."""
         state = "vacuous" if self.vacuous else "ok" if self.passed and self.samples else "FAILED"
-        if self.passed and not self.samples:
-            return f"{self.kind}: {self.detail}"
+        if not self.samples:
+            return f"{self.kind}: {'' if self.passed else 'FAILED, '}{self.detail}"
         text = f"{self.kind}: {state}, {self.samples} samples, max error {self.max_error:.3g}"
         text += f" (tolerance {self.tolerance:.3g})" if self.tolerance else f", {self.mismatches} unequal"
         if not self.passed and self.worst_input >= 0:
@@ -172,7 +172,8 @@ NAMED_ONLY = frozenset(name for name, spec in read_table().items() if spec.named
 def _importer_check(bundle: Bundle, name: str, *, named: bool) -> Check:
     """What another framework makes of the artifacts beside what this one does: bins, spikes, agreement, causes.
 
-    One that is not installed, or that refuses the graph, is an error where it was named, else it is left out, and why.
+    One that is not installed is an error where it was named; one that refuses the graph fails then. Else it is left
+    out, and why.
     """
     inputs = [
         rows_of(x, v.type, 0, IMPORTER_ROWS) for x, v in zip(bundle.golden[0], bundle.program.graph.inputs, strict=True)
@@ -180,12 +181,15 @@ def _importer_check(bundle: Bundle, name: str, *, named: bool) -> Check:
     try:
         given = bundle.outputs(*inputs, importer=name)
     except (CheckError, MissingError, TargetError) as fault:
-        if named:
+        if named and isinstance(fault, MissingError):
             raise
         text = "; ".join([d.message for d in fault.diagnostics] + [d.help for d in fault.diagnostics if d.help])
         notes = (*_modelled(bundle, name, inputs, bundle.outputs(*inputs)), *_known(bundle, name))
-        wrong = isinstance(fault, CheckError)
-        return Check("importer", not wrong, 0, detail=f"{name}: {'left out, ' * (not wrong)}{text}", notes=notes)
+        wrong = named or isinstance(fault, CheckError)
+        detail = text if wrong else f"{name}: left out, {text}"
+        return Check(
+            "importer", not wrong, 0, detail=detail, notes=notes, help=_written_for(bundle, name) if wrong else ""
+        )
     ours = bundle.outputs(*inputs)
     check = compare("importer", given, ours, bundle)
     drift = "; ".join(map(_drift, given, ours))

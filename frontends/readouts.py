@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from .. import ir
@@ -11,9 +12,11 @@ from ..ir.ops import Expectation, Probabilities, Readout, Samples
 from ..ir.types import DYNAMIC, Type
 
 Reading = str | PauliSum | Sequence[PauliSum | str]
-"""Observables, or "probs", or "samples"; a text may hold observables with commas between: `Z0, Z1*Z2`."""
+"""Observables, or "probs", or "samples", which are 1024, or `samples{shots=4096}`; a text may hold observables with
+commas between: `Z0, Z1*Z2`."""
 
 SHOTS = 1024
+_SAMPLES = re.compile(r"samples(?:\{shots=([1-9]\d*)\})?")
 
 
 def module_of(circuit: ir.Circuit, reading: Reading, *, qubits: Sequence[int] | None = None) -> Module:
@@ -38,14 +41,20 @@ def module_around(circuit: ir.Circuit, op: Readout) -> Module:
     return bare.with_(graph=Graph(inputs, (node,), node.results))
 
 
+def samples_of(reading: Reading | None) -> int:
+    """How many samples a reading asks for, 0 where it asks for something else."""
+    found = _SAMPLES.fullmatch(reading.strip()) if isinstance(reading, str) else None
+    return int(found[1] or SHOTS) if found else 0
+
+
 def readout_op(circuit: ir.Circuit, reading: Reading, qubits: Sequence[int] | None = None) -> Readout:
     """The readout op for a reading of `circuit`. Errors as `module_of`."""
     everything = tuple(range(circuit.num_qubits))
     chosen = everything if qubits is None else tuple(qubits)
     if reading == "probs":
         return Probabilities(circuit.name, chosen)
-    if reading == "samples":
-        return Samples(circuit.name, chosen, SHOTS)
+    if shots := samples_of(reading):
+        return Samples(circuit.name, chosen, shots)
     observables = tuple(observable_of(part, circuit) for part in _parts(reading, circuit))
     for observable in observables:
         if not set(observable.qubits) <= set(everything):
@@ -57,7 +66,7 @@ def readout_op(circuit: ir.Circuit, reading: Reading, qubits: Sequence[int] | No
     return Expectation(circuit.name, observables)
 
 
-_HELP = 'give observables as "Z0, Z1*Z2", or "probs", or "samples"'
+_HELP = 'give observables as "Z0, Z1*Z2", or "probs", or "samples{shots=1024}"'
 
 
 def _parts(reading: Reading, circuit: ir.Circuit) -> Sequence[PauliSum | str]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib.util
 import multiprocessing
 import os
 import signal
@@ -23,6 +24,9 @@ import time
 import traceback
 from pathlib import Path
 from typing import Any, NoReturn
+
+if importlib.util.find_spec("lava") is None:
+    sys.exit("lava_program.py: there is no Lava here: python3.10 -m pip install lava-nc==0.10.0")
 
 import numpy as np
 from lava.magma.core.run_conditions import RunSteps

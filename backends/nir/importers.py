@@ -45,7 +45,7 @@ def run_importer(name: str, data: bytes, x: np.ndarray, dt: float) -> np.ndarray
             if isinstance(fault, MissingError) and fault.diagnostics[0].code != "E0008":
                 raise
             known = tuple(causes(read(data), name, dt))
-            message = f"{name} cannot run the graph: {_first_line(fault)}"
+            message = f"{name} cannot run the graph; its own message is: {_own_words(name, fault)}"
             raise TargetError([Diagnostic("T0003", message, notes=known)]) from None
     graph = read(data)
     wanted = tuple(graph.nodes[graph.of_kind("Output")[0]].ints("shape"))
@@ -55,9 +55,11 @@ def run_importer(name: str, data: bytes, x: np.ndarray, dt: float) -> np.ndarray
     return found
 
 
-def _first_line(fault: Exception) -> str:
-    said = fault.diagnostics[0].message if isinstance(fault, QscError) else str(fault).strip()
-    return (said.splitlines() or [type(fault).__name__])[0]
+def _own_words(name: str, fault: Exception) -> str:
+    """What the framework says, in a line."""
+    if isinstance(fault, QscError):
+        return fault.diagnostics[0].message.removeprefix(f"a script in environment {name} failed with 1: ")
+    return f"{type(fault).__name__}: {str(fault).strip()}".splitlines()[0]
 
 
 def _run(name: str, place: Path, x: np.ndarray, dt: float) -> np.ndarray:

@@ -17,7 +17,8 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print the sa
 quiet_option = click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors.")
 seed_option = click.option("--seed", type=int, default=0, show_default=True, help="Seed of everything random.")
 readout_option = click.option(
-    "--readout", help='What a circuit file gives: "Z0, Z1*Z2", probs or samples [default: what it measures].'
+    "--readout",
+    help='What a circuit file gives: "Z0, Z1*Z2", probs, samples or samples{shots=4096} [default: what it measures].',
 )
 
 workers_option = click.option("--workers", type=click.IntRange(min=1), help="Spread the work over so many processes.")

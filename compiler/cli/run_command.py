@@ -45,7 +45,8 @@ A run that was interrupted goes on from its journal when the same command is giv
     "inputs",
     type=PATH,
     required=True,
-    help="Inputs: .npy, or .npz for several, batch first; or events: .csv, .npz, .npy records, .h5 of NIR.",
+    help="Inputs: .npy, or .npz for several, the batch first, in sequences the time before it; or events: .csv, .npz, "
+    ".npy records, .h5 of NIR.",
 )
 @click.option(
     "--output",

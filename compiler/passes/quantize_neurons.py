@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from ...bridges.networks import Network, RefusedError, make_network
+from ...bridges.networks import Layer, Network, RefusedError, make_network
 from ...bridges.networks.building import Builder
 from ...ir import Graph, GraphBuilder, Module, Node, TargetError, Value, ops
 from ...ir.diagnostics import Diagnostic
@@ -87,6 +87,8 @@ class QuantizeNeurons(Pass):
         rows = min(64, len(context.inputs[0])) if context.inputs else 0
         text = f"{choice.error:.3%} of the spike bins differ from the model's on the calibration data"
         text += f", {choice.output_error:.3%} of the outputs' bins" if rows else ""
+        if any(isinstance(part, Layer) and part.weight_bits < 32 for part in network.parts.values()):
+            text += "; the model's weights were rounded before: --weight-bits alone rounds them once"
         context.remark(self, text, node.location)
 
     def measured(self, before: Module, after: Module) -> Measured:

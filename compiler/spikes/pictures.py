@@ -115,7 +115,8 @@ def _label(at: float, *lines: str) -> str:
     rows = (
         f'<tspan x="{LEFT - 8}" dy="{14 if k else 0}">{escape(_short(line))}</tspan>' for k, line in enumerate(lines)
     )
-    return f'<text y="{at + 11}" text-anchor="end">{"".join(rows)}</text>'
+    whole = "" if all(_short(line) == line for line in lines) else f"<title>{escape(', '.join(lines))}</title>"
+    return f'<text y="{at + 11}" text-anchor="end">{whole}{"".join(rows)}</text>'
 
 
 def _short(text: str) -> str:

@@ -83,6 +83,11 @@ def _steps(path: str | Path, graph: NirGraph, facts: Any, input_shape: tuple[int
             return int(facts["time_steps"])
         help = f"give --input-shape STEPS,{shown}"
         raise InputError.of("O0002", f"{path} does not say for how many steps it runs", Location(str(path)), help=help)
+    if input_shape == wanted:
+        help = f"give --input-shape STEPS,{shown}; for {shown} steps {shown},{shown}"
+        raise InputError.of(
+            "O0002", f"the input shape {shown} of {path} is without its steps", Location(str(path)), help=help
+        )
     if input_shape[0] < 1 or input_shape[1:] not in ((), wanted):
         given = ",".join(map(str, input_shape))
         help = f"it takes STEPS,{shown}"

@@ -13,7 +13,7 @@ from ...ir.circuit import GateRow
 from ...ir.conditions import bits_of
 from ...ir.gates import OPCODES
 from ...ir.ops import BitProbabilities, BitSamples, Readout
-from ..readouts import SHOTS, Reading, module_around, readout_op
+from ..readouts import Reading, module_around, readout_op, samples_of
 
 _MEASURE, _BARRIER = OPCODES["measure"], OPCODES["barrier"]
 
@@ -37,7 +37,7 @@ def read_model(circuit: Circuit, bits: Sequence[Bit], reading: Reading | None) -
     measured = without_final(circuit, bits)
     everything = sorted(k for k, bit in enumerate(bits) if _written(circuit, bit))
     read = sorted(measured.qubits)
-    if reading is not None and reading not in ("probs", "samples"):
+    if reading is not None and reading != "probs" and not samples_of(reading):
         return module_around(measured.circuit, readout_op(measured.circuit, reading))
     if not everything and reading is None:
         raise InputError.of(
@@ -111,4 +111,4 @@ def _bit_readout(circuit: Circuit, kind: str, values: Sequence[Bit]) -> Readout:
         )
     if kind == "probs":
         return BitProbabilities(circuit.name, tuple(plain))
-    return BitSamples(circuit.name, tuple(plain), SHOTS)
+    return BitSamples(circuit.name, tuple(plain), samples_of(kind))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,9 @@ import numpy as np
 import pytest
 import qsc
 from qsc.compiler.cli import run
-from qsc.compiler.inputs import read_arrays
+from qsc.compiler.inputs import check_arrays, read_arrays
 from qsc.frontends.text import read
+from qsc.ir import DYNAMIC, InputError, Type, Value
 
 SUM = """circuit pair(x[2], w[2]) on 2 qubits {
   ry(x[0]) q[0];
@@ -85,3 +87,20 @@ def test_calibration_of_the_wrong_shape(tmp_path: Path):
 def test_an_importer_that_the_backend_does_not_know(pair: qsc.Bundle):
     with pytest.raises(qsc.QscError, match="importer"):
         pair.verify(importer="snntorch")
+
+
+@pytest.mark.parametrize(
+    ("shape", "wanted", "words"),
+    [
+        ((4, 7), (DYNAMIC, 4, 3), "the first axis, written ?, is the batch"),
+        ((4, 3), (DYNAMIC, 4, 3), "no batch axis, written ?: numpy.expand_dims(x, 0)"),
+        ((8, 3), (8, DYNAMIC, 3), "no batch axis, written ?: numpy.expand_dims(x, 1)"),
+        ((5, 8, 3), (8, DYNAMIC, 3), "numpy.swapaxes(x, 0, 1)"),
+        ((5, 3), (8, DYNAMIC, 3), "no time axis"),
+        ((5, 7, 3), (8, DYNAMIC, 3), "the first axis is time; the second, written ?, is the batch"),
+    ],
+)
+def test_a_wrong_shape_is_told_with_what_is_probably_wrong(shape: tuple[int, ...], wanted: tuple[int, ...], words: str):
+    value = Value("x", Type("f32", wanted))
+    with pytest.raises(InputError, match=f"R0001[^$]*{re.escape(words)}"):
+        check_arrays([np.zeros(shape, np.float32)], [value])

@@ -86,6 +86,11 @@ def test_a_setting_that_no_pass_takes():
         pipelines.check_settings({"drop-qbits": "true"}, pipelines.parse_pipeline("light-cone", {}))
 
 
+def test_an_option_of_what_might_run_is_named():
+    with pytest.raises(InputError, match=r"'weight-bits'[^$]*did you mean bits\?"):
+        pipelines.check_settings({"weight-bits": "4"}, pipelines.parse_pipeline("partition", {}), "neuromorphic")
+
+
 @pytest.mark.parametrize(("name", "near"), [("fake_torin", "fake_torino"), ("ni", "nir"), ("rsqf", "rsfq")])
 def test_an_unknown_target_names_the_nearest(name: str, near: str):
     with pytest.raises(InputError) as caught:

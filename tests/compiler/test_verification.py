@@ -65,3 +65,13 @@ def test_membranes_are_as_exact_as_their_numbers_are_large(tmp_path, size: float
     assert verify_bundle(bundle).passed
     given, wanted = bundle.run(bundle.golden[0][0]), bundle.golden[1][0]
     assert not compare("golden", [given * 1.001], [wanted], bundle).passed
+
+
+@pytest.mark.parametrize(("shots", "told"), [(None, False), (64, False), (100, True)])
+def test_shots_that_are_not_those_of_the_samples_are_told(shots: int | None, told: bool):
+    circuit = qsc.Circuit(2)
+    circuit.h(0)
+    bundle = qsc.compile(circuit, readout="samples{shots=64}", target="line:2")
+    assert bundle.run(shots=shots).shape == (64, 2)
+    assert bool(bundle.run_remarks) is told
+    assert all("64: 100 shots" in remark for remark in bundle.run_remarks)

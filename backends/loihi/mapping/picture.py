@@ -7,26 +7,32 @@ from html import escape
 
 import numpy as np
 
+from ....ir.diagnostics import counted
 from .limits import NO_LIMIT
 from .result import OUTSIDE, Mapping
 
 _TILE = 72
 _GAP = 20
 _MARGIN = 40
+_LINE = 18
+_LEAST_WIDTH = 560
 _ROUTES = 24
 """How many pairs of tiles are drawn."""
+_NAMED = 24
+"""How many populations the legend names."""
 
 
 def chip_picture(mapping: Mapping) -> str:
     """The mapping as SVG text; the same mapping gives the same text.
 
-    A core's colour is the share of its fullest resource; its tooltip lists all of them. A line is the traffic between
-    two tiles of one chip, as wide as its spikes a step.
+    A core has the colour of the population of which it holds most, the darker the fuller its fullest resource is; its
+    tooltip lists all of them. A line is the traffic between two tiles of one chip, as wide as its spikes a step.
     """
     columns, rows = mapping.mesh
-    width = 2 * _MARGIN + columns * (_TILE + _GAP) - _GAP
+    width = max(2 * _MARGIN + columns * (_TILE + _GAP) - _GAP, _LEAST_WIDTH)
     high = _MARGIN + rows * (_TILE + _GAP)
-    height = mapping.chips * high + _MARGIN
+    legend = list(_legend(mapping))
+    height = mapping.chips * high + len(legend) * _LINE + _MARGIN
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
         'font-family="sans-serif" font-size="11">'
@@ -42,8 +48,30 @@ def chip_picture(mapping: Mapping) -> str:
         lines += _routes(mapping, chip)
         lines += _cores(mapping, chip)
         lines.append("</g>")
-    lines.append(f'<text x="{_MARGIN}" y="{height - 12}">{escape(mapping.summary().splitlines()[0])}</text>')
+    lines += (
+        f'<g transform="translate({_MARGIN},{mapping.chips * high + _LINE * (k + 1)})">{line}</g>'
+        for k, line in enumerate(legend)
+    )
     return "\n".join([*lines, "</svg>"]) + "\n"
+
+
+def _legend(mapping: Mapping) -> Iterator[str]:
+    first, _, rest = mapping.summary().splitlines()[0].partition(", ")
+    yield f"<text>{escape(first)}</text>"
+    yield f"<text>{escape(rest)}</text>"
+    yield "<text>a core: the darker the fuller; a line: spikes between two tiles, the wider the more</text>"
+    for k, (name, cores) in enumerate(mapping.core_of.items()):
+        if k == _NAMED:
+            yield f"<text>and {counted(len(mapping.core_of) - _NAMED, 'population')} more</text>"
+            return
+        held = f"{name}: {counted(cores.size, 'neuron')} on {counted(len(np.unique(cores)), 'core')}"
+        swatch = f'<rect y="-10" width="12" height="12" fill="{_colour(k, 0.5)}" stroke="#555"/>'
+        yield f'{swatch}<text x="20">{escape(held)}</text>'
+
+
+def _colour(population: int, full: float) -> str:
+    """Hues a golden angle apart, so that neighbours in the program differ most."""
+    return f"hsl({(22 + population * 137.5) % 360:g},70%,{round(92 - 50 * full)}%)"
 
 
 def _tiles(mapping: Mapping) -> Iterator[str]:
@@ -92,12 +120,12 @@ def _cores(mapping: Mapping, chip: int) -> Iterator[str]:
         x = column * (_TILE + _GAP) + 6 + place % side * (size + 4)
         y = row * (_TILE + _GAP) + 6 + place // side * (size + 4)
         shares = {key: float(mapping.shares(key)[core]) for key in limited}
-        fullest = max(shares.values())
-        light = round(95 - 55 * fullest)
+        held = [int((row_ == core).sum()) for row_ in mapping.core_of.values()]
+        colour = _colour(int(np.argmax(held)), max(shares.values()))
         text = "".join(f"\n{key} {share:.0%}" for key, share in shares.items())
-        names = ", ".join(name for name, row_ in mapping.core_of.items() if (row_ == core).any())
+        names = ", ".join(f"{name} {count}" for name, count in zip(mapping.core_of, held, strict=True) if count)
         yield (
-            f'<g><rect x="{x}" y="{y}" width="{size}" height="{size}" fill="hsl(22,80%,{light}%)" stroke="#555">'
+            f'<g><rect x="{x}" y="{y}" width="{size}" height="{size}" fill="{colour}" stroke="#555">'
             f"<title>core {core}: {escape(names + text)}</title></rect>"
             f'<text x="{x + size // 2}" y="{y + size // 2 + 4}" text-anchor="middle">{core}</text></g>'
         )

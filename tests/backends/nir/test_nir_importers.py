@@ -122,6 +122,20 @@ def test_all_importers_are_asked_that_need_not_be_named():
             assert "qsc env create" in check.detail or "cannot run the graph" in check.detail
 
 
+def test_an_importer_that_refuses_the_graph_fails_its_check_beside_the_others(monkeypatch: pytest.MonkeyPatch):
+    def refuse(*_: object) -> np.ndarray:
+        raise KeyError("a node")
+
+    monkeypatch.setattr("qsc.backends.nir.importers.available", lambda name: True)
+    monkeypatch.setattr("qsc.backends.nir.importers._run", refuse)
+    bundle, _ = compiled("nir")
+    *ours, check = bundle.verify(importer="norse").checks
+    assert ours
+    assert all(c.passed for c in ours)
+    assert str(check).startswith("importer: FAILED, norse cannot run the graph; its own message is: KeyError: 'a node'")
+    assert check.help == "compile with --target nir:norse"
+
+
 def test_an_importer_that_is_not_there_is_named_with_its_command(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("qsc.backends.nir.importers.available", lambda name: False)
     bundle, x = compiled("nir")

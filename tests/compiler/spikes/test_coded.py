@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -56,6 +57,15 @@ def test_nothing_is_told_where_nothing_is_coded():
     bundle = qsc.compile(read(TEXT, "net"), target="nir")
     bundle.run(5 * drawn(8, 4, 12))
     assert bundle.run_remarks == []
+
+
+def test_weights_that_are_rounded_twice_are_told():
+    def remarks(**options: Any) -> str:
+        bundle = qsc.compile(read(TEXT, "net"), target="loihi2", calibration=drawn(8, 4, 12), **options)
+        return " ".join(r["text"] for r in bundle.manifest["remarks"])
+
+    assert "--weight-bits alone rounds them once" in remarks(bits=4)
+    assert "rounds them once" not in remarks(weight_bits=4)
 
 
 @pytest.mark.parametrize(("name", "words"), [("y.txt", "none of .npy, .npz, .csv"), ("y", "none of .npy")])

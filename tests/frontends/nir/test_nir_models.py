@@ -195,6 +195,7 @@ def test_the_invalid_published_graph_is_refused_in_one_message():
     [
         ({}, "does not say for how many steps it runs"),
         ({"input_shape": (10, 3)}, "the input shape 10,3 does not fit"),
+        ({"input_shape": (1,)}, "the input shape 1 of .* is without its steps"),
         ({"input_shape": (0,)}, "the input shape 0 does not fit"),
         ({"input_shape": (10,), "entry": "x"}, "takes no entry"),
         ({"input_shape": (10,), "dt": -1.0}, "option dt is -1.0"),

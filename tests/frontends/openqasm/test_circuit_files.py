@@ -105,6 +105,7 @@ def test_bits_that_are_measured_before_the_end_are_read_as_bits(written):
         ("Z0, 0.5*X1*Z2", Expectation("bell", (PauliSum.parse("Z0"), PauliSum.parse("0.5*X1*Z2")))),
         ("probs", Probabilities("bell", (2, 0))),
         ("samples", Samples("bell", (2, 0), 1024)),
+        ("samples{shots=7}", Samples("bell", (2, 0), 7)),
     ],
 )
 def test_readouts_that_the_caller_gives(written, readout, op):
