@@ -64,8 +64,8 @@ def check_fits(circuit: Circuit, node: Node, target: Target) -> None:
             "T0002",
             f"circuit {circuit.name} has {circuit.num_qubits} qubits, {target.name} has {limit}: {over} too many",
             place,
-            help="choose a wider device (`qsc targets` lists them), or run the light-cone pass, which drops the qubits "
-            "that no readout depends on",
+            help=f"choose a wider device (`qsc targets` lists them), or cut the circuit: --max-qubits {limit}; "
+            "the passes light-cone, reuse-qubits and cut make circuits narrower",
         )
     lacking = [name for name in _needed(circuit, node) if name not in target.native_ops]
     if not target.data.get("mid_circuit_measurement", True) and _measures_inside(circuit, read_qubits(op_of(node))):

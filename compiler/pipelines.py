@@ -115,7 +115,15 @@ def check_settings(settings: Mapping[str, str], passes: Sequence[Pass], kind: st
         if key not in running and key not in plain:
             known = plain | running | set(_optional(kind))
             help = did_you_mean(key, known) if known else "none of its passes has options"
+            if owners := _owners(key):
+                help = f"it is an option of {', '.join(owners)}, which this pipeline has not; {help}"
             raise InputError.of("O0002", f"no pass of this pipeline has the option {key!r}", help=help)
+
+
+def _owners(key: str) -> list[str]:
+    """The passes that have an option."""
+    pass_, _, option = key.rpartition(".")
+    return [n for n in registry.PASSES.entries if pass_ in ("", n) and option in option_fields(registry.PASSES.load(n))]
 
 
 def _optional(kind: str) -> Iterator[str]:
