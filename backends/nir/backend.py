@@ -25,6 +25,7 @@ from .readable import GENERATIONS, readable
 
 GRAPH_FILE, META_FILE = "graph.nir", "meta.json"
 RESET = "at once, to v_reset"
+UPDATE = "one forward Euler step of dt"
 NEWEST = "1.0.8"
 """The version of NIR files that is written where no reader needs an older one."""
 
@@ -123,13 +124,14 @@ def graph_of(plan: Plan) -> NirGraph:
     """The graph of a plan."""
     nodes = {INPUT: FileNode("Input", {"shape": np.array(plan.input_shape)})}
     for name, node in plan.nodes.items():
-        nodes[name] = FileNode(node.kind, node.fields)
+        nodes[name] = FileNode(node.kind, node.fields, None, node.metadata())
     last = next(node for name, node in plan.nodes.items() if (name, OUTPUT) in plan.edges)
     nodes[OUTPUT] = FileNode("Output", {"shape": np.array(last.shape)})
     facts = {
         "dt": plan.dt,
         "time_steps": plan.steps,
         "input": "sequence" if plan.sequence else "static",
+        "update": UPDATE,
         "reset": RESET,
     }
     return NirGraph(nodes, plan.edges, {"qsc": facts})

@@ -142,9 +142,8 @@ class Lowering:
 
     def _node(self, hint: str, kind: str, fields: dict[str, Any], part: Part) -> str:
         name = self.plan.name(hint)
-        self.plan.nodes[name] = NirNode(
-            kind, fields, part.shape, part.source, part.location, getattr(part, "weight_bits", 32)
-        )
+        bits, scale = (part.weight_bits, part.weight_scale) if isinstance(part, Layer) else (32, None)
+        self.plan.nodes[name] = NirNode(kind, fields, part.shape, part.source, part.location, bits, scale)
         return name
 
     def _part(self, name: str, part: Part) -> None:

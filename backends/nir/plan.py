@@ -33,6 +33,18 @@ class NirNode:
     """Mnemonic of the IR node."""
     location: Location
     weight_bits: int = 32
+    weight_scale: np.ndarray | None = None
+    """What one unit of whole-number weights is, one number or one an output channel."""
+
+    def metadata(self) -> dict[str, Any]:
+        """Bits and scale of weights that are whole numbers times that scale, which they are in float32 too."""
+        if self.weight_scale is None or "weight" not in self.fields:
+            return {}
+        weight = np.asarray(self.fields["weight"], np.float32)
+        scale = np.asarray(self.weight_scale, np.float32)
+        wide = scale.reshape(-1, *(1,) * (weight.ndim - 1)) if scale.shape else scale
+        exact = np.array_equal(np.rint(weight / np.where(wide == 0, 1, wide)) * wide, weight)
+        return {"qsc": {"weight_bits": self.weight_bits, "weight_scale": scale}} if exact else {}
 
 
 @dataclass

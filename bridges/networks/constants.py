@@ -65,13 +65,17 @@ class Arrays:
             raise RefusedError(f"the weight {value.name.removeprefix('@')} is {array[tuple(where)]} at index {where}")
         return array
 
-    def bits(self, scope: Scope, node: Node) -> int:
-        """Bits of a number and its sign, for weights that are integers with a scale; 32 for floats."""
+    def grid(self, scope: Scope, node: Node) -> tuple[int, np.ndarray | None]:
+        """(bits of a number and its sign, what a unit is) of weights that are integers with a scale; (32, None) for
+        floats. The unit is None too where it differs along another dimension than the first."""
         maker = scope.graph.producers().get(node.operands[1].name)
         if not self.known or maker is None or not isinstance(maker.op, ops.Dequantize):
-            return 32
-        integers = self._constant(scope, maker.operands[0])
-        return 32 if integers is None else int(np.abs(integers.astype(np.int64)).max(initial=0)).bit_length() + 1
+            return 32, None
+        integers, scale = (self._constant(scope, value) for value in maker.operands)
+        if integers is None:
+            return 32, None
+        bits = int(np.abs(integers.astype(np.int64)).max(initial=0)).bit_length() + 1
+        return bits, scale if scale is not None and (maker.op.axis == 0 or not scale.shape) else None
 
     def stored(self, scope: Scope, value: Value) -> np.ndarray | None:
         """The array of a value; of a cast weight, the weight, so that what was read is written to the last bit."""

@@ -42,6 +42,8 @@ class Layer:
     """Mnemonic of the IR node."""
     location: Location
     weight_bits: int = 32
+    weight_scale: np.ndarray | None = None
+    """What one unit of whole-number weights is: one number, or one an output channel; None where they are none."""
 
     def array(self, name: str) -> np.ndarray:
         """A field that is an array."""

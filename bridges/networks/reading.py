@@ -211,12 +211,21 @@ class Reading:
         if made is None:
             scope.signals[node.results[0].name] = signal
             return
-        name = self._add(node, *made, signal, self.arrays.bits(scope, node) if "weight" in made[1] else 32)
+        bits, scale = self.arrays.grid(scope, node) if "weight" in made[1] else (32, None)
+        name = self._add(node, *made, signal, bits, scale)
         scope.signals[node.results[0].name] = Signal((Term(name),), spikes=isinstance(node.op, ops.Fire))
 
-    def _add(self, node: Node, kind: str, fields: dict[str, Any], signal: Signal, bits: int = 32) -> str:
+    def _add(
+        self,
+        node: Node,
+        kind: str,
+        fields: dict[str, Any],
+        signal: Signal,
+        bits: int = 32,
+        scale: np.ndarray | None = None,
+    ) -> str:
         shape = features(node.results[0].type)
-        return self._insert(node, Layer(kind, shape, fields, node.op.mnemonic, node.location, bits), signal)
+        return self._insert(node, Layer(kind, shape, fields, node.op.mnemonic, node.location, bits, scale), signal)
 
     def _insert(self, node: Node, part: Layer | Neurons, signal: Signal) -> str:
         """Add a part that is fed a signal; its name is made from where it came from."""

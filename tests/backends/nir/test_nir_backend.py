@@ -243,8 +243,11 @@ def test_quantised_weights_reach_the_file():
     nodes = read_graph(artifact(bundle)).nodes
     for node in nodes.values():
         if isinstance(node, nir.Affine):
-            for row in node.weight:
-                assert len(np.unique(np.abs(row[row != 0]))) <= 8
+            facts = node.metadata["qsc"]
+            whole = node.weight / facts["weight_scale"][:, None]
+            assert facts["weight_bits"] == 4
+            assert np.abs(np.rint(whole)).max() == 7
+            assert np.array_equal(np.rint(whole).astype(np.float32) * facts["weight_scale"][:, None], node.weight)
     assert bundle.costs["weight_bits"] == 4
 
 
