@@ -20,17 +20,18 @@ class SynapseCounts:
     """One layer of weights.
 
     kind: "dense", "conv", or "sparse" where some weights of a matrix are zero. inputs: numbers that came in and are not
-    zero. events: connections whose weight is not zero and that one of these passed. binary: whether all that came in is
-    0 or 1, so that an event is an addition. connections: those with a weight that is not zero, a kernel counted once
-    for every place it is laid on. weights, biases: numbers that are stored. sources, targets: numbers in and out in a
-    step. weight_bits: of a stored weight. kernel: output channels times places of a kernel, 0 without one.
+    zero. events: connections whose weight is not zero and that one of these passed. input_bits: of a number that came
+    in and its sign, 1 where all are 0 or 1, 32 where they are no whole numbers. connections: those with a weight that
+    is not zero, a kernel counted once for every place it is laid on. weights, biases: numbers that are stored. sources,
+    targets: numbers in and out in a step. weight_bits: of a stored weight. kernel: output channels times places of a
+    kernel, 0 without one.
     """
 
     name: str
     kind: str
     inputs: float
     events: float
-    binary: bool
+    input_bits: int
     connections: int
     weights: int
     biases: int
@@ -42,7 +43,12 @@ class SynapseCounts:
     def plus(self, other: SynapseCounts) -> SynapseCounts:
         """The counts of both runs."""
         events, inputs = self.events + other.events, self.inputs + other.inputs
-        return replace(self, events=events, inputs=inputs, binary=self.binary and other.binary)
+        return replace(self, events=events, inputs=inputs, input_bits=max(self.input_bits, other.input_bits))
+
+    @property
+    def binary(self) -> bool:
+        """Whether all that came in is 0 or 1, so that an event is an addition."""
+        return self.input_bits == 1
 
 
 @dataclass(frozen=True)
@@ -101,6 +107,11 @@ class Activity:
             synapses=tuple(a.plus(b) for a, b in zip(self.synapses, other.synapses, strict=True)),
             neurons=tuple(a.plus(b) for a, b in zip(self.neurons, other.neurons, strict=True)),
         )
+
+
+def bits_of(low: float, high: float, whole: bool) -> int:
+    """Bits of a number between low and high, and of its sign where there are any below 0; 32 for no whole numbers."""
+    return min(32, max(1, int(max(high, -low)).bit_length() + (low < 0))) if whole else 32
 
 
 def sum_of(runs: Iterable[Activity | None]) -> Activity | None:

@@ -450,7 +450,7 @@ def _describe_source(source: Any, module: Module) -> dict[str, str]:
     return {"name": module.name, "sha256": ""}
 
 
-LARGEST = ("qubits", "depth", "two_qubit_depth", "time_steps", "latency_s", "period_s", "weight_bits")
+LARGEST = ("qubits", "depth", "two_qubit_depth", "time_steps", "latency_s", "period_s", "weight_bits", "bit_budget")
 PRODUCT = ("predicted_fidelity",)
 
 

@@ -30,10 +30,10 @@ def activity_of(
     """
     steps, rows = next(iter(spikes.values())).shape[:2]
     arrived = {name: np.count_nonzero(array, axis=(0, 1)) for name, array in spikes.items()}
-    binary = {source.name: source.message_bits == 0 for source in program.sources}
+    bits = {source.name: max(1, source.message_bits) for source in program.sources}
     shapes = {end.name: end.shape for end in (*program.sources, *program.populations)}
     synapses = tuple(
-        _synapses(c, arrived[c.source], binary.get(c.source, True), shapes[c.target]) for c in program.connections
+        _synapses(c, arrived[c.source], bits.get(c.source, 1), shapes[c.target]) for c in program.connections
     )
     neurons = tuple(_neurons(p, float(arrived[p.name].sum())) for p in program.populations)
     rasters = {p.name: _raster(spikes[p.name]) for p in program.populations}
@@ -42,7 +42,7 @@ def activity_of(
     return Activity(rows, steps, None, synapses, neurons, rasters, traced)
 
 
-def _synapses(c: Connection, arrived: np.ndarray, binary: bool, target: tuple[int, ...]) -> SynapseCounts:
+def _synapses(c: Connection, arrived: np.ndarray, input_bits: int, target: tuple[int, ...]) -> SynapseCounts:
     # A synapse that learns is used whatever its weight is.
     weight = c.effective() if c.learning is None else np.ones_like(c.weight)
     window = c.window
@@ -54,7 +54,7 @@ def _synapses(c: Connection, arrived: np.ndarray, binary: bool, target: tuple[in
         kind,
         float(arrived.sum()),
         synaptic_events(weight, arrived, laying),
-        binary,
+        input_bits,
         used * (1 if window is None else targets // weight.shape[0]),
         weight.size,
         0,

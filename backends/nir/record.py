@@ -19,6 +19,7 @@ from ..activity import (
     NeuronCounts,
     SynapseCounts,
     Traces,
+    bits_of,
     evenly,
     synaptic_events,
 )
@@ -35,7 +36,10 @@ class _Node:
     calls: int = 0
     arrived: Tensor | None = None
     """How often something that is not zero came into each place, over rows and steps."""
-    binary: bool = True
+    low: float = 0.0
+    high: float = 1.0
+    whole: bool = True
+    """The range of what came in, and whether it is whole numbers."""
     spikes: float = 0.0
     raster: list[np.ndarray] = field(default_factory=list)
     potentials: list[np.ndarray] = field(default_factory=list)
@@ -57,7 +61,8 @@ class Recorder:
         if "weight" in node.fields:
             arrived = given.count_nonzero(dim=0)
             seen.arrived = arrived if seen.arrived is None else seen.arrived + arrived
-            seen.binary = seen.binary and bool((given * given == given).all())
+            seen.whole = seen.whole and bool((given == given.round()).all())
+            seen.low, seen.high = min(seen.low, float(given.min())), max(seen.high, float(given.max()))
         if node.kind in NEURONS:
             seen.spikes += float(value.sum())
             seen.raster.append(_chosen(value[:1], RASTER_NEURONS))
@@ -113,7 +118,7 @@ class Recorder:
             "conv" if conv else "dense" if used == weight.size else "sparse",
             float(arrived.sum()) * repeated,
             events * repeated,
-            seen.binary,
+            bits_of(seen.low, seen.high, seen.whole),
             used * places,
             weight.size,
             weight.shape[0] if "bias" in node.fields and node.array("bias").any() else 0,

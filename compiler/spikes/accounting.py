@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ...backends.activity import Activity
+from ...backends.bit_budget import LayerBudget, budget_of, totals
 from ...backends.energy import Energy, horowitz, lemaire, weights_read
 from .pictures import raster, traces
 
@@ -14,6 +16,9 @@ if TYPE_CHECKING:
     from ..bundle import Bundle
 
 FOLDER = "pictures"
+
+BITS = ("steps", "spike_bits", "weight_bits", "bit_budget", "s_ace", "ns_ace", "activation_bits", "memory_bits")
+"""What is said of a layer's bits."""
 
 
 def account(bundle: Bundle, inputs: str) -> None:
@@ -25,11 +30,12 @@ def account(bundle: Bundle, inputs: str) -> None:
         if not activity.rows:
             continue
         energy = horowitz(activity)
+        budgets = [budget_of(counts, activity) for counts in activity.synapses]
         costs = {"spikes": activity.spikes / activity.rows, "energy_j": energy.total_j}
-        bundle.manifest["costs_by_op"][artifact] |= costs
+        bundle.manifest["costs_by_op"][artifact] |= costs | totals(budgets)
         bundle.manifest["notes"][artifact] += _notes(activity, energy, inputs)
         facts = {"inputs": inputs, "rows": activity.rows, "steps": activity.steps, "dt_s": activity.dt}
-        rows = _layers(activity, energy)
+        rows = _layers(activity, energy, budgets)
         bundle.manifest.setdefault("activity", {})[artifact] = facts | {"layers": rows}
         for name, picture in _pictures(activity).items():
             bundle.files[f"{FOLDER}/{artifact}-{name}.svg"] = picture.encode()
@@ -55,15 +61,16 @@ def _notes(activity: Activity, energy: Energy, inputs: str) -> list[str]:
     ]
 
 
-def _layers(activity: Activity, energy: Energy) -> list[dict[str, Any]]:
-    """One row a layer, for the manifest: counts and joules of one input."""
+def _layers(activity: Activity, energy: Energy, budgets: Sequence[LayerBudget]) -> list[dict[str, Any]]:
+    """One row a layer, for the manifest: counts, bits and joules of one input."""
     by_name = {layer.name: layer for layer in energy.layers}
     rows: list[dict[str, Any]] = []
-    for s in activity.synapses:
+    for s, budget in zip(activity.synapses, budgets, strict=True):
         used = weights_read(s, activity.rows * activity.steps) / activity.rows
         counted = {"synapses": s.connections, "events": s.events / activity.rows, "operations": used}
         came = {"input": "spikes" if s.binary else "numbers"}
-        rows.append({"name": s.name, "kind": s.kind} | came | counted | {"energy_j": by_name[s.name].total_j})
+        bits = {key: getattr(budget, key) for key in BITS}
+        rows.append({"name": s.name, "kind": s.kind} | came | counted | bits | {"energy_j": by_name[s.name].total_j})
     for n in activity.neurons:
         share = n.neurons * activity.steps * activity.rows
         counted = {"neurons": n.neurons, "spikes": n.spikes / activity.rows, "rate": n.spikes / share if share else 0.0}
@@ -89,14 +96,16 @@ def layer_lines(facts: dict[str, Any]) -> list[str]:
     """The table of one artifact's layers as text."""
     from ..report import show_cost
 
-    table = [("layer", "kind", "size", "operations", "spikes", "rate", "energy")]
+    table = [("layer", "kind", "size", "operations", "T x bits", "S-ACE", "NS-ACE", "spikes", "rate", "energy")]
     for row in facts["layers"]:
         energy = show_cost("energy_j", row["energy_j"])
         if row["kind"] == "neurons":
             fired, rate = f"{row['spikes']:.4g}", f"{row['rate']:.3g}"
-            table.append((row["name"], "neurons", f"{row['neurons']}", "", fired, rate, energy))
+            table.append((row["name"], "neurons", f"{row['neurons']}", "", "", "", "", fired, rate, energy))
         else:
             kind, used = f"{row['kind']}, of {row['input']}", f"{row['operations']:.4g}"
-            table.append((row["name"], kind, f"{row['synapses']}", used, "", "", energy))
+            bits = f"{row['steps']} x {row['spike_bits']} x {row['weight_bits']}"
+            ace = (f"{row['s_ace']:.4g}", f"{row['ns_ace']:.4g}")
+            table.append((row["name"], kind, f"{row['synapses']}", used, bits, *ace, "", "", energy))
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in table]

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ....bridges.extras import need
-from .net import Net
+from .net import Net, distinct
 
 _CONFIG = Path(__file__).with_name("hypergraph.ini")
 _MOST_PINS = 25_000
@@ -43,7 +43,7 @@ def cut(net: Net, atoms: np.ndarray, load: np.ndarray, parts: int, seed: int) ->
         if pairs.max() + 1 > 0.95 * len(merged):
             break
         group = pairs[group]
-        edge, vertex = np.unique(np.stack([edge, pairs[vertex]]), axis=1)
+        edge, vertex = distinct(edge, pairs[vertex])
     kept = _heaviest(edge, net.edges.rate)
     return _partition(edge[kept], vertex[kept], net.edges.rate, np.bincount(group, load[atoms]), parts, seed)[group]
 
@@ -58,15 +58,11 @@ def _heaviest(edge: np.ndarray, rate: np.ndarray) -> np.ndarray:
 
 
 def _incidence(net: Net, local: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(edge, vertex) of every pin, the source's own atom being one, sorted."""
-    pins = net.edges.pins
-    edge = np.repeat(np.arange(len(net.edges.fan)), np.diff(pins.indptr))
-    inside = np.flatnonzero(net.edges.home >= 0)
-    vertex = local[np.r_[pins.indices, net.edges.home[inside]]]
-    edge = np.r_[edge, inside]
+    """(edge, vertex) of every pin on a vertex, sorted. local: vertex of every atom, rising, or -1."""
+    edge, atom = net.incidence
+    vertex = local[atom]
     kept = vertex >= 0
-    pairs = np.unique(np.stack([edge[kept], vertex[kept]]), axis=1)
-    return pairs[0], pairs[1]
+    return edge[kept], vertex[kept]
 
 
 def _partition(

@@ -62,6 +62,14 @@ class Net:
         return self.edges.pins.tocsc()
 
     @cached_property
+    def incidence(self) -> tuple[np.ndarray, np.ndarray]:
+        """(edge, atom) of every pin, the source's own atom being one, sorted."""
+        pins = self.edges.pins
+        edge = np.repeat(np.arange(len(self.edges.fan)), np.diff(pins.indptr))
+        inside = np.flatnonzero(self.edges.home >= 0)
+        return distinct(np.r_[edge, inside], np.r_[pins.indices, self.edges.home[inside]])
+
+    @cached_property
     def own(self) -> list[np.ndarray]:
         """The edges whose sources are in each atom."""
         order = np.argsort(self.edges.home, kind="stable")
@@ -87,6 +95,13 @@ class Net:
             if fan.shared:
                 found[names.index(fan.connection.target)].append(index)
         return found
+
+
+def distinct(edge: np.ndarray, vertex: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The pairs, sorted, each once. They are sorted as single numbers, which is faster than as pairs."""
+    width = int(vertex.max(initial=0)) + 1
+    key = np.sort(edge.astype(np.int64) * width + vertex)
+    return np.divmod(key[np.r_[True, key[1:] != key[:-1]]] if len(key) else key, width)
 
 
 def rates_of(program: Program, rates: Mapping[str, np.ndarray] | None) -> dict[str, np.ndarray]:

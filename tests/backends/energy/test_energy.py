@@ -98,8 +98,8 @@ def test_convolutions_count_what_lies_under_the_kernel(case: dict[str, Any]):
 
 
 def test_horowitz_by_hand():
-    synapses = SynapseCounts("w", "dense", 6, 24, True, 12, 12, 4, 3, 4, weight_bits=8)
-    analog = SynapseCounts("a", "dense", 30, 120, False, 12, 12, 0, 3, 4)
+    synapses = SynapseCounts("w", "dense", 6, 24, 1, 12, 12, 4, 3, 4, weight_bits=8)
+    analog = SynapseCounts("a", "dense", 30, 120, 32, 12, 12, 0, 3, 4)
     neurons = NeuronCounts("n", 4, 5)
     energy = horowitz(Activity(2, 5, 1e-3, (synapses, analog), (neurons,)))
     w, a, n = energy.layers
