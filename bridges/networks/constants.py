@@ -66,15 +66,17 @@ class Arrays:
         return array
 
     def grid(self, scope: Scope, node: Node) -> tuple[int, np.ndarray | None]:
-        """(bits of a number and its sign, what a unit is) of weights that are integers with a scale; (32, None) for
-        floats. The unit is None too where it differs along another dimension than the first."""
+        """(bits of a number and its sign, what a unit is) of weights that are integers with a scale, 1 bit where all
+        are 1 or -1; (32, None) for floats. The unit is None too where it differs along another dimension than the
+        first."""
         maker = scope.graph.producers().get(node.operands[1].name)
         if not self.known or maker is None or not isinstance(maker.op, ops.Dequantize):
             return 32, None
         integers, scale = (self._constant(scope, value) for value in maker.operands)
         if integers is None:
             return 32, None
-        bits = int(np.abs(integers.astype(np.int64)).max(initial=0)).bit_length() + 1
+        magnitudes = np.abs(integers.astype(np.int64))
+        bits = 1 if (magnitudes == 1).all() else int(magnitudes.max(initial=0)).bit_length() + 1
         return bits, scale if scale is not None and (maker.op.axis == 0 or not scale.shape) else None
 
     def stored(self, scope: Scope, value: Value) -> np.ndarray | None:

@@ -1,4 +1,4 @@
-"""Weights of layers as small integers with a scale: w is about scale * q, with |w - scale * q| <= scale / 2."""
+"""Weights of layers as small integers with a scale: w is about scale * q, q being the nearest of the levels."""
 
 from __future__ import annotations
 
@@ -8,15 +8,19 @@ from typing import ClassVar
 
 import numpy as np
 
-from ...ir import Graph, Module, Node, Value
+from ...ir import Graph, InputError, Module, Node, Value
+from ...ir.diagnostics import did_you_mean
 from ...ir.ops import Conv, Dequantize, Linear
 from ...ir.types import Type, dtype_name
 from .base import Context, Contract, Measured, Pass
+from .quantizers import CLIPS, KINDS, levels_of, quantize, stored_bits
 from .rewrites import fresh_name, identifier, map_graphs, without_weights
 
-_METRIC = "largest weight error in units of half its scale"
+_METRIC = "largest weight error over that of the nearest level"
 _BOUND = 1.0 + 1e-6
-"""Rounding keeps to 1; the rest is the rounding of this quotient."""
+"""The nearest level keeps to 1; the rest is the rounding of this quotient."""
+_MOST_BITS_OF_POWERS = 5
+"""2^14 is the largest power of two in 16 bits."""
 
 
 @dataclass(frozen=True)
@@ -27,9 +31,29 @@ class QuantizeWeights(Pass):
     contract: ClassVar[Contract] = Contract.APPROXIMATE
     ranges: ClassVar[Mapping[str, tuple[int, int]]] = {"bits": (2, 16)}
     bits: int = 8
-    """2 to 16; a weight is a whole number between -(2^(bits-1) - 1) and 2^(bits-1) - 1 times its scale"""
+    """2 to 16; uniform: a weight is a whole number between -(2^(bits-1) - 1) and 2^(bits-1) - 1 times its scale"""
     per_channel: bool = True
     """one scale for every output channel; otherwise one for the whole weight"""
+    quantizer: str = "uniform"
+    """uniform, power-of-two (2 to 5 bits), ternary or binary (both without bits): the levels that a weight may have"""
+    clip: str = "max"
+    """where the levels end: max, at the largest weight, or error, where the squared error is least"""
+
+    def __post_init__(self) -> None:
+        """InputError O0002 for what an option does not take."""
+        super().__post_init__()
+        for option, value, known in (("quantizer", self.quantizer, KINDS), ("clip", self.clip, CLIPS)):
+            if value not in known:
+                message = f"option {option} of pass {self.name} is {value!r}"
+                raise InputError.of("O0002", message, help=did_you_mean(value, known))
+        if self.quantizer == "power-of-two" and self.bits > _MOST_BITS_OF_POWERS:
+            message = f"option bits of pass {self.name} is {self.bits}, with powers of two"
+            raise InputError.of("O0002", message, help=f"it takes 2 to {_MOST_BITS_OF_POWERS} there")
+
+    @property
+    def stored_bits(self) -> int:
+        """Bits of a stored weight."""
+        return stored_bits(self.quantizer, self.bits)
 
     def run(self, module: Module, context: Context) -> Module:
         """The module whose layers take `dequantize(q, scale)` in the place of a float weight."""
@@ -41,14 +65,20 @@ class QuantizeWeights(Pass):
         for name, (integers, scale, user) in quantizer.found.items():
             before = module.weights[name]
             error, bound = _error(before, integers, scale)
-            bytes_after = integers.size * self.bits / 8 + scale.nbytes
-            message = f"weight {name}: {before.nbytes} -> {bytes_after:g} bytes at {self.bits} bits, "
-            message += f"largest error {error:.3g} (bound {bound:.3g})"
+            bytes_after = integers.size * self.stored_bits / 8 + scale.nbytes
+            message = f"weight {name}: {before.nbytes} -> {bytes_after:g} bytes at {self.stored_bits} bits, "
+            message += f"largest error {error:.3g}" + (f" (bound {bound:.3g})" if self._rounds else "")
             context.remark(self, message, user.location, weight_bytes=before.nbytes - bytes_after)
         return without_weights(after, quantizer.found)
 
+    @property
+    def _rounds(self) -> bool:
+        """Whether no weight is farther than half a scale from its level."""
+        return self.quantizer == "uniform" and self.clip == "max"
+
     def measured(self, before: Module, after: Module) -> Measured:
-        """The largest |w - scale * q| in units of half its scale, over all weights; 1 is the bound of rounding."""
+        """The largest |w - scale * q| over that of the nearest level, over all weights; 1 is the bound."""
+        levels = levels_of(self.quantizer, self.bits)
         found = _Quantizer(self, before)
         map_graphs(before.graph, found.rewrite)
         worst = 0.0
@@ -56,7 +86,7 @@ class QuantizeWeights(Pass):
             integers, scale = map(after.weights.get, found.names[name])
             if integers is None or scale is None:
                 return Measured(_METRIC, np.inf, _BOUND)
-            worst = max(worst, _in_half_scales(before.weights[name], integers, scale))
+            worst = max(worst, _in_least_errors(before.weights[name], integers, scale, levels))
         return Measured(_METRIC, worst, _BOUND)
 
 
@@ -90,30 +120,15 @@ class _Quantizer:
     def _quantized(self, w: Value, user: Node) -> tuple[Value, Value]:
         name = w.weight_name
         if name not in self.found:
-            integers, scale = quantize(self.module.weights[name], self.source.bits, self.source.per_channel)
+            how = self.source
+            weight = self.module.weights[name]
+            integers, scale = quantize(weight, how.bits, how.per_channel, how.quantizer, how.clip)
             self.found[name] = (integers, scale, user)
             taken = {*self.module.weights, *self.made}
-            self.names[name] = (fresh_name(f"{name}.q{self.source.bits}", taken), fresh_name(f"{name}.scale", taken))
+            self.names[name] = (fresh_name(f"{name}.q{how.stored_bits}", taken), fresh_name(f"{name}.scale", taken))
             self.made |= dict(zip(self.names[name], (integers, scale), strict=True))
         q, s = (Value("@" + n, _type_of(self.made[n])) for n in self.names[name])
         return q, s
-
-
-def quantize(weight: np.ndarray, bits: int, per_channel: bool = True) -> tuple[np.ndarray, np.ndarray]:
-    """(integers, scale): uniform and symmetric about zero, the largest magnitude of a channel at the end of the range.
-
-    weight: float (out, ...). scale: (out,) or scalar, of the weight's type; 1 for a channel of zeros. Integers are int8
-    for at most 8 bits, else int16.
-    """
-    most = (1 << (bits - 1)) - 1
-    axes = tuple(range(1, weight.ndim)) if per_channel else None
-    size = np.abs(weight.astype(np.float64)).max(axis=axes, initial=0.0)
-    # A scale that underflows to zero in the weight's own type counts as a channel of zeros.
-    scale = np.asarray(size / most, weight.dtype)
-    scale = np.where(scale > 0, scale, np.ones_like(scale))
-    spread = scale.astype(np.float64).reshape(-1, *(1,) * (weight.ndim - 1)) if per_channel else np.float64(scale)
-    integers = np.clip(np.rint(weight.astype(np.float64) / spread), -most, most)
-    return integers.astype(np.int8 if bits <= 8 else np.int16), scale
 
 
 def _restored(integers: np.ndarray, scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -128,9 +143,14 @@ def _error(weight: np.ndarray, integers: np.ndarray, scale: np.ndarray) -> tuple
     return float(np.abs(weight - restored).max(initial=0.0)), float(spread[integers != 0].max(initial=0.0)) / 2
 
 
-def _in_half_scales(weight: np.ndarray, integers: np.ndarray, scale: np.ndarray) -> float:
+def _in_least_errors(weight: np.ndarray, integers: np.ndarray, scale: np.ndarray, levels: np.ndarray) -> float:
+    """The largest error of a weight over the least that its scale and the levels allow."""
     restored, spread = _restored(integers, scale)
-    return float((np.abs(weight - restored) / (spread / 2)).max(initial=0.0))
+    whole = weight / np.where(spread > 0, spread, 1.0)
+    above = np.clip(np.searchsorted(levels, whole), 1, len(levels) - 1)
+    least = np.minimum(np.abs(whole - levels[above]), np.abs(whole - levels[above - 1])) * spread
+    allowed = np.maximum(least, spread * 1e-6)
+    return float((np.abs(weight - restored) / np.where(allowed > 0, allowed, 1.0)).max(initial=0.0))
 
 
 def _type_of(array: np.ndarray) -> Type:

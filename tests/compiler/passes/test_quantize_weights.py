@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from qsc.compiler import contracts
 from qsc.compiler.passes.base import Context, Contract
-from qsc.compiler.passes.quantize_weights import QuantizeWeights, quantize
+from qsc.compiler.passes.quantize_weights import QuantizeWeights
+from qsc.compiler.passes.quantizers import quantize
 from qsc.ir import CheckError, GraphBuilder, InputError, Module, Type, ops, verify
 from qsc.ir.interpreter import evaluate, max_error
 
@@ -104,7 +105,7 @@ def test_an_error_above_the_bound_is_caught():
     wrong = after.weights["shared.q8"].copy()
     wrong[2, 3] += 2
     broken = after.with_(weights=dict(after.weights) | {"shared.q8": wrong})
-    with pytest.raises(CheckError, match=r"quantize-weights.*'approximate'.*half its scale"):
+    with pytest.raises(CheckError, match=r"quantize-weights.*'approximate'.*nearest level"):
         contracts.check(QuantizeWeights(8), before, broken)
 
 
