@@ -19,6 +19,7 @@ BENCHMARKS = (
     "execution",
     "loihi",
     "loihi_mapping",
+    "quantizers",
     "quantum/cut_landmarks",
     "quantum/landmarks",
     "quantum/suite",
