@@ -12,8 +12,9 @@ from ...ir import Graph, InputError, Module, Node, Value
 from ...ir.diagnostics import did_you_mean
 from ...ir.ops import Conv, Dequantize, Linear
 from ...ir.types import Type, dtype_name
+from ..calibration import layer_grams
 from .base import Context, Contract, Measured, Pass
-from .quantizers import CLIPS, KINDS, levels_of, quantize, stored_bits
+from .quantizers import CLIPS, KINDS, ROUNDINGS, compensated, levels_of, quantize, stored_bits
 from .rewrites import fresh_name, identifier, map_graphs, without_weights
 
 _METRIC = "largest weight error over that of the nearest level"
@@ -38,11 +39,17 @@ class QuantizeWeights(Pass):
     """uniform, power-of-two (2 to 5 bits), ternary or binary (both without bits): the levels that a weight may have"""
     clip: str = "max"
     """where the levels end: max, at the largest weight, or error, where the squared error is least"""
+    rounding: str = "nearest"
+    """nearest level, or compensated: what a weight loses, the next ones of its row make up for, on calibration data"""
 
     def __post_init__(self) -> None:
         """InputError O0002 for what an option does not take."""
         super().__post_init__()
-        for option, value, known in (("quantizer", self.quantizer, KINDS), ("clip", self.clip, CLIPS)):
+        for option, value, known in (
+            ("quantizer", self.quantizer, KINDS),
+            ("clip", self.clip, CLIPS),
+            ("rounding", self.rounding, ROUNDINGS),
+        ):
             if value not in known:
                 message = f"option {option} of pass {self.name} is {value!r}"
                 raise InputError.of("O0002", message, help=did_you_mean(value, known))
@@ -57,7 +64,12 @@ class QuantizeWeights(Pass):
 
     def run(self, module: Module, context: Context) -> Module:
         """The module whose layers take `dequantize(q, scale)` in the place of a float weight."""
-        quantizer = _Quantizer(self, module)
+        grams = {}
+        if self.rounding == "compensated":
+            from ...ir.interpreter import random_inputs
+
+            grams = layer_grams(module, context.inputs or random_inputs(module, batch=32))
+        quantizer = _Quantizer(self, module, grams)
         graph = map_graphs(module.graph, quantizer.rewrite)
         if not quantizer.found:
             return module
@@ -74,26 +86,33 @@ class QuantizeWeights(Pass):
     @property
     def _rounds(self) -> bool:
         """Whether no weight is farther than half a scale from its level."""
-        return self.quantizer == "uniform" and self.clip == "max"
+        return (self.quantizer, self.clip, self.rounding) == ("uniform", "max", "nearest")
 
     def measured(self, before: Module, after: Module) -> Measured:
-        """The largest |w - scale * q| over that of the nearest level, over all weights; 1 is the bound."""
+        """The largest |w - scale * q| over that of the nearest level, over all weights, whose bound is 1; where errors
+        are compensated, how many weights are none of the levels, whose bound is 0."""
         levels = levels_of(self.quantizer, self.bits)
+        compensates = self.rounding == "compensated"
+        metric, bound = ("weights that are none of the levels", 0.0) if compensates else (_METRIC, _BOUND)
         found = _Quantizer(self, before)
         map_graphs(before.graph, found.rewrite)
         worst = 0.0
         for name in found.found:
             integers, scale = map(after.weights.get, found.names[name])
             if integers is None or scale is None:
-                return Measured(_METRIC, np.inf, _BOUND)
-            worst = max(worst, _in_least_errors(before.weights[name], integers, scale, levels))
-        return Measured(_METRIC, worst, _BOUND)
+                return Measured(metric, np.inf, bound)
+            if compensates:
+                worst += float(np.isin(integers, levels, invert=True).sum())
+            else:
+                worst = max(worst, _in_least_errors(before.weights[name], integers, scale, levels))
+        return Measured(metric, worst, bound)
 
 
 @dataclass
 class _Quantizer:
     source: QuantizeWeights
     module: Module
+    grams: Mapping[str, np.ndarray] = field(default_factory=dict)
     made: dict[str, np.ndarray] = field(default_factory=dict)
     found: dict[str, tuple[np.ndarray, np.ndarray, Node]] = field(default_factory=dict)
     """weight name -> (integers, scale, the first layer that uses it)"""
@@ -123,6 +142,8 @@ class _Quantizer:
             how = self.source
             weight = self.module.weights[name]
             integers, scale = quantize(weight, how.bits, how.per_channel, how.quantizer, how.clip)
+            if name in self.grams:
+                integers = compensated(weight, integers, scale, levels_of(how.quantizer, how.bits), self.grams[name])
             self.found[name] = (integers, scale, user)
             taken = {*self.module.weights, *self.made}
             self.names[name] = (fresh_name(f"{name}.q{how.stored_bits}", taken), fresh_name(f"{name}.scale", taken))

@@ -13,7 +13,7 @@ from ..graph import Graph, Node, Value
 from ..module import Module
 from ..ops import Launch
 from ..types import DTYPES, DYNAMIC, Type
-from .walk import Environment, LaunchRunner, as_tensor, run
+from .walk import Environment, LaunchRunner, Watcher, as_tensor, run
 
 Input = np.ndarray | Tensor
 
@@ -26,6 +26,7 @@ def evaluate(
     launch: LaunchRunner | None = None,
     seed: int = 0,
     weights: Mapping[str, Tensor] | None = None,
+    watch: Watcher | None = None,
 ) -> list[Tensor]:
     """The outputs of the module's graph for `inputs`, in order.
 
@@ -35,11 +36,14 @@ def evaluate(
     launch: runs Launch ops, (op, operands) -> results; None interprets their bodies.
     seed: of everything random (`samples`).
     weights: tensors that take the place of the module's weights of the same name, for example ones that require grad.
+    watch: is told of every node that runs, inside loops too: its op, the names of its operands, and the operands.
 
     Differentiable with respect to inputs and `weights` wherever torch is; spikes have snntorch's arctangent gradient.
     Raises InputError R0001 with a diagnostic for every input that does not fit.
     """
-    return evaluate_graph(module.graph, module, inputs, precision=precision, launch=launch, seed=seed, weights=weights)
+    return evaluate_graph(
+        module.graph, module, inputs, precision=precision, launch=launch, seed=seed, weights=weights, watch=watch
+    )
 
 
 def evaluate_graph(
@@ -51,6 +55,7 @@ def evaluate_graph(
     launch: LaunchRunner | None = None,
     seed: int = 0,
     weights: Mapping[str, Tensor] | None = None,
+    watch: Watcher | None = None,
 ) -> list[Tensor]:
     """The outputs of `graph`, whose ops may refer to what `module` holds. Arguments as for `evaluate`."""
     if precision not in (None, "f64"):
@@ -66,6 +71,7 @@ def evaluate_graph(
         torch.Generator().manual_seed(seed),
         _check_weights(module, weights or {}),
         devices[0] if devices else torch.device("cpu"),
+        watch,
     )
     return run(graph, [_take(x, v.type, env) for x, v in zip(inputs, graph.inputs, strict=True)], env)
 

@@ -22,6 +22,9 @@ tensors where something is differentiated by them. A function that gives them is
 Meaning = Callable[[Any, Sequence[Tensor], "Environment"], tuple[Any, ...]]
 """(op, operands, environment) -> results: tensors, or values that are not there yet (`Later`)."""
 
+Watcher = Callable[[Op, Sequence[str], Sequence[Tensor]], None]
+"""Is told of every node that runs: its op, the names of its operands, and the operands."""
+
 MEANINGS: dict[type[Op], Meaning] = {}
 """Op class -> what it does."""
 
@@ -71,7 +74,8 @@ class Environment:
     """What a run knows beside the values.
 
     batch: the size of the batch dimension, None where no input has one. double: whether every float is a float64.
-    generator: the source of randomness of samples. overrides: tensors that take the place of weights.
+    generator: the source of randomness of samples. overrides: tensors that take the place of weights. watch: is told of
+    every node that runs.
     """
 
     module: Module
@@ -81,6 +85,7 @@ class Environment:
     generator: torch.Generator
     overrides: Mapping[str, Tensor] = field(default_factory=dict)
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    watch: Watcher | None = None
     _weights: dict[str, Tensor] = field(default_factory=dict)
     _made: dict[int, tuple[Any, Any]] = field(default_factory=dict)
 
@@ -129,6 +134,8 @@ def run(graph: Graph, inputs: Sequence[Tensor], env: Environment) -> list[Tensor
     steps: list[Step] = env.once(graph, lambda: plan(graph))
     for step in steps:
         operands = [_lookup(name, values, env) for name in step.operands]
+        if env.watch is not None:
+            env.watch(step.op, step.operands, operands)
         values.update(zip(step.results, step.meaning(step.op, operands, env), strict=True))
         for name in step.dead:
             del values[name]

@@ -11,10 +11,12 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from qsc.compiler import contracts
+from qsc.compiler.calibration import layer_grams
 from qsc.compiler.passes.base import Context
 from qsc.compiler.passes.quantize_weights import QuantizeWeights
-from qsc.compiler.passes.quantizers import CLIPS, KINDS, levels_of, quantize, stored_bits
-from qsc.ir import InputError
+from qsc.compiler.passes.quantizers import CLIPS, KINDS, compensated, levels_of, quantize, stored_bits
+from qsc.ir import GraphBuilder, InputError, Module, Type, ops
+from qsc.ir.interpreter import evaluate
 
 from .test_quantize_weights import layers
 
@@ -128,3 +130,68 @@ def test_the_bits_of_the_levels_reach_the_report(kind: str, bits: int):
     assert bundle.costs["weight_bits"] == bits
     assert bundle.costs["bit_budget"] == 8 * bits
     assert bundle.verify().passed
+
+
+def test_grams_are_what_layers_meet():
+    module = layers()
+    x = np.random.default_rng(2).normal(size=(5, 2, 3, 3)).astype(np.float32)
+    grams = layer_grams(module, [x])
+    assert {name: gram.shape for name, gram in grams.items()} == {"0.weight": (1, 8, 8), "shared": (1, 12, 12)}
+    windows = [x[:, :, i : i + 2, j : j + 2].reshape(5, 8).astype(np.float64) for i in range(2) for j in range(2)]
+    assert np.allclose(grams["0.weight"][0], sum(w.T @ w for w in windows), rtol=1e-12)
+
+
+@pytest.mark.parametrize(("groups", "stride", "padding"), [(1, 1, 0), (2, 2, 1), (4, 1, 1)])
+def test_grams_give_the_error_of_a_convolution(groups: int, stride: int, padding: int):
+    rng = np.random.default_rng(3)
+    weight = rng.normal(size=(8, 4 // groups, 3, 3))
+    module = Module("m", weights={"w": weight})
+    builder = GraphBuilder(module)
+    x = builder.input("x", Type("f64", (-1, 4, 6, 6)))
+    op = ops.Conv((stride, stride), (padding, padding), (1, 1), groups)
+    module = module.with_(graph=builder.graph(builder.add(op, x, builder.weight("w"))[0]))
+    given = rng.normal(size=(3, 4, 6, 6))
+    rows = weight.reshape(groups, 8 // groups, -1)
+    squares = np.einsum("grk,gkl,grl->gr", rows, layer_grams(module, [given])["w"], rows).reshape(-1)
+    out = evaluate(module, [given])[0].numpy()
+    assert np.allclose(squares, np.square(out).sum(axis=(0, 2, 3)), rtol=1e-9)
+
+
+@given(st.sampled_from(KINDS), st.integers(2, 4), st.integers(0, 1000), st.sampled_from((1, 3)))
+def test_compensated_rounding_is_never_farther_from_the_layer(kind: str, bits: int, seed: int, groups: int):
+    rng = np.random.default_rng(seed)
+    weight = rng.normal(size=(6, 10))
+    x = rng.normal(size=(groups, 10, 7)) @ rng.normal(size=(7, 40))
+    grams = x @ x.transpose(0, 2, 1)
+    integers, scale = quantize(weight, bits, True, kind)
+    found = compensated(weight, integers, scale, levels_of(kind, bits), grams)
+    assert np.isin(found, levels_of(kind, bits)).all()
+    for part, inputs in zip(np.split(np.arange(6), groups), x, strict=True):
+        was, now = (
+            np.square((q[part] * scale[part, None] - weight[part]) @ inputs).sum(axis=1) for q in (integers, found)
+        )
+        assert (now <= was * (1 + 1e-9)).all()
+
+
+def test_compensated_rounding_helps_where_inputs_go_together():
+    rng = np.random.default_rng(0)
+    weight = rng.normal(size=(20, 60))
+    x = rng.normal(size=(60, 5)) @ rng.normal(size=(5, 500)) + 0.1 * rng.normal(size=(60, 500))
+    integers, scale = quantize(weight, 3)
+    found = compensated(weight, integers, scale, levels_of("uniform", 3), (x @ x.T)[None])
+    was, now = (np.square((q * scale[:, None] - weight) @ x).sum() for q in (integers, found))
+    assert now < 0.3 * was
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_pass_compensates(kind: str):
+    before, pass_ = layers(), QuantizeWeights(3, quantizer=kind, rounding="compensated")
+    x = np.random.default_rng(1).normal(size=(40, 2, 3, 3)).astype(np.float32)
+    plain = QuantizeWeights(3, quantizer=kind).run(before, Context(inputs=[x]))
+    after = pass_.run(before, Context(inputs=[x]))
+    measured = pass_.measured(before, after)
+    assert (measured.value, measured.bound) == (0, 0)
+    assert after.weights.keys() == plain.weights.keys()
+    assert any(not np.array_equal(after.weights[name], plain.weights[name]) for name in after.weights)
+    assert pass_.run(before, Context(inputs=[x])).weights.keys() == after.weights.keys()
+    assert pass_.run(before, Context()).weights.keys() == after.weights.keys()
