@@ -49,6 +49,8 @@ fold-batchnorm rounds the folded weights to the model's float32, so it runs only
 """
 
 _ITEM = re.compile(r"\s*([A-Za-z][\w-]*)\s*(?:\{([^{}]*)\})?\s*(?:,|$)")
+_OPTION = re.compile(r'[\s,]*([^\s,="]+)(?:=(?:"([^"]*)"|([^\s,"]*)))?(?=[\s,]|$)')
+"""An option in braces; a value with commas, spaces or equals signs is in quotes."""
 
 
 def default_pipeline(kind: str, settings: Mapping[str, str], weights: str = "bake") -> list[Pass]:
@@ -82,12 +84,25 @@ def parse_pipeline(text: str, settings: Mapping[str, str]) -> list[Pass]:
             )
         name, braces = match[1], match[2] or ""
         given = _settings_for(name, settings)
-        for pair in filter(None, re.split(r"[,\s]+", braces.strip())):
-            key, _, value = pair.partition("=")
-            given |= _convert(name, key, value or "true")
+        for key, value in _options(braces.strip()):
+            given |= _convert(name, key, value)
         out.append(registry.make_pass(name, given))
         at = match.end()
     return out
+
+
+def _options(text: str) -> Iterator[tuple[str, str]]:
+    """The options between braces; one without a value is true."""
+    at = 0
+    while text[at:].strip(", "):
+        match = _OPTION.match(text, at)
+        if match is None:
+            message = f"cannot read the options {text!r} at character {at + 1}"
+            raise InputError.of(
+                "O0002", message, help='write bits=4, per-channel=false; lists in quotes: devices="5,4"'
+            )
+        yield match[1], match[2] or match[3] or "true"
+        at = match.end()
 
 
 def _settings_for(name: str, settings: Mapping[str, str]) -> dict[str, Any]:
@@ -148,4 +163,5 @@ def describe(pass_: Pass) -> str:
 
 
 def _show(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    return f'"{text}"' if re.search(r"[\s,=]", text) else text

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
@@ -20,8 +21,8 @@ from .rewrites import fresh_name, identifier, map_graphs, without_weights
 _METRIC = "largest weight error over that of the nearest level"
 _BOUND = 1.0 + 1e-6
 """The nearest level keeps to 1; the rest is the rounding of this quotient."""
-_MOST_BITS_OF_POWERS = 5
-"""2^14 is the largest power of two in 16 bits."""
+_MOST_BITS = {"power-of-two": 5}
+"""Levels -> most bits, where they are fewer: 2^14 is the largest power of two in 16 bits."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,8 @@ class QuantizeWeights(Pass):
     """uniform, power-of-two (2 to 5 bits), ternary or binary (both without bits): the levels that a weight may have"""
     clip: str = "max"
     """where the levels end: max, at the largest weight, or error, where the squared error is least"""
+    layer_bits: str = ""
+    """bits of single layers, as in "fc1=4,fc2=2"; the others have `bits`"""
     rounding: str = "nearest"
     """nearest level, or compensated: what a weight loses, the next ones of its row make up for, on calibration data"""
 
@@ -53,14 +56,24 @@ class QuantizeWeights(Pass):
             if value not in known:
                 message = f"option {option} of pass {self.name} is {value!r}"
                 raise InputError.of("O0002", message, help=did_you_mean(value, known))
-        if self.quantizer == "power-of-two" and self.bits > _MOST_BITS_OF_POWERS:
-            message = f"option bits of pass {self.name} is {self.bits}, with powers of two"
-            raise InputError.of("O0002", message, help=f"it takes 2 to {_MOST_BITS_OF_POWERS} there")
+        least, most = self.ranges["bits"][0], _MOST_BITS.get(self.quantizer, self.ranges["bits"][1])
+        for option, bits in (("bits", self.bits), *(("layer-bits", bits) for bits in self.widths.values())):
+            if not least <= bits <= most:
+                message = f"option {option} of pass {self.name} is {bits}, with {self.quantizer} levels"
+                raise InputError.of("O0002", message, help=f"it takes {least} to {most} there")
 
-    @property
-    def stored_bits(self) -> int:
-        """Bits of a stored weight."""
-        return stored_bits(self.quantizer, self.bits)
+    @cached_property
+    def widths(self) -> dict[str, int]:
+        """Name of a layer -> its bits, those of `layer_bits`."""
+        pairs = [part.partition("=") for part in filter(None, self.layer_bits.replace(" ", "").split(","))]
+        if any(not name or not bits.isdecimal() for name, _, bits in pairs):
+            message = f"option layer-bits of pass {self.name} is {self.layer_bits!r}"
+            raise InputError.of("O0002", message, help='it takes names of layers and their bits, as in "fc1=4,fc2=2"')
+        return {name: int(bits) for name, _, bits in pairs}
+
+    def bits_of(self, weight: str) -> int:
+        """Bits of the levels of a weight: those of its layer, which bears its name or that without `.weight`."""
+        return self.widths.get(weight, self.widths.get(weight.removesuffix(".weight"), self.bits))
 
     def run(self, module: Module, context: Context) -> Module:
         """The module whose layers take `dequantize(q, scale)` in the place of a float weight."""
@@ -71,17 +84,27 @@ class QuantizeWeights(Pass):
             grams = layer_grams(module, context.inputs or random_inputs(module, batch=32))
         quantizer = _Quantizer(self, module, grams)
         graph = map_graphs(module.graph, quantizer.rewrite)
+        self._check_names(quantizer.found)
         if not quantizer.found:
             return module
         after = module.with_(graph=graph, weights=dict(module.weights) | quantizer.made)
         for name, (integers, scale, user) in quantizer.found.items():
             before = module.weights[name]
             error, bound = _error(before, integers, scale)
-            bytes_after = integers.size * self.stored_bits / 8 + scale.nbytes
-            message = f"weight {name}: {before.nbytes} -> {bytes_after:g} bytes at {self.stored_bits} bits, "
+            bits = stored_bits(self.quantizer, self.bits_of(name))
+            bytes_after = integers.size * bits / 8 + scale.nbytes
+            message = f"weight {name}: {before.nbytes} -> {bytes_after:g} bytes at {bits} bits, "
             message += f"largest error {error:.3g}" + (f" (bound {bound:.3g})" if self._rounds else "")
             context.remark(self, message, user.location, weight_bytes=before.nbytes - bytes_after)
         return without_weights(after, quantizer.found)
+
+    def _check_names(self, found: Collection[str]) -> None:
+        """InputError O0002 where `layer_bits` names a layer that is not there."""
+        known = {name.removesuffix(".weight") for name in found}
+        for name in self.widths:
+            if name not in known and name not in found:
+                message = f"option layer-bits of pass {self.name}: there is no layer {name!r}"
+                raise InputError.of("O0002", message, help=did_you_mean(name, known))
 
     @property
     def _rounds(self) -> bool:
@@ -91,13 +114,13 @@ class QuantizeWeights(Pass):
     def measured(self, before: Module, after: Module) -> Measured:
         """The largest |w - scale * q| over that of the nearest level, over all weights, whose bound is 1; where errors
         are compensated, how many weights are none of the levels, whose bound is 0."""
-        levels = levels_of(self.quantizer, self.bits)
         compensates = self.rounding == "compensated"
         metric, bound = ("weights that are none of the levels", 0.0) if compensates else (_METRIC, _BOUND)
         found = _Quantizer(self, before)
         map_graphs(before.graph, found.rewrite)
         worst = 0.0
         for name in found.found:
+            levels = levels_of(self.quantizer, self.bits_of(name))
             integers, scale = map(after.weights.get, found.names[name])
             if integers is None or scale is None:
                 return Measured(metric, np.inf, bound)
@@ -141,12 +164,16 @@ class _Quantizer:
         if name not in self.found:
             how = self.source
             weight = self.module.weights[name]
-            integers, scale = quantize(weight, how.bits, how.per_channel, how.quantizer, how.clip)
+            bits, kind = how.bits_of(name), how.quantizer
+            integers, scale = quantize(weight, bits, how.per_channel, kind, how.clip)
             if name in self.grams:
-                integers = compensated(weight, integers, scale, levels_of(how.quantizer, how.bits), self.grams[name])
+                integers = compensated(weight, integers, scale, levels_of(kind, bits), self.grams[name])
             self.found[name] = (integers, scale, user)
             taken = {*self.module.weights, *self.made}
-            self.names[name] = (fresh_name(f"{name}.q{how.stored_bits}", taken), fresh_name(f"{name}.scale", taken))
+            self.names[name] = (
+                fresh_name(f"{name}.q{stored_bits(kind, bits)}", taken),
+                fresh_name(f"{name}.scale", taken),
+            )
             self.made |= dict(zip(self.names[name], (integers, scale), strict=True))
         q, s = (Value("@" + n, _type_of(self.made[n])) for n in self.names[name])
         return q, s

@@ -86,8 +86,18 @@ def test_a_setting_that_no_pass_takes():
         pipelines.check_settings({"drop-qbits": "true"}, pipelines.parse_pipeline("light-cone", {}))
 
 
+def test_lists_are_written_in_quotes():
+    text = 'cut{devices="4,3", reuse=false},quantize-weights{layer-bits="fc1=4,fc2=2"}'
+    cut, quantize = passes = pipelines.parse_pipeline(text, {})
+    assert (cut.devices, cut.reuse, quantize.layer_bits) == ("4,3", False, "fc1=4,fc2=2")
+    assert ",".join(map(pipelines.describe, passes)) == text
+    for wrong in ('cut{devices="4,3}', 'cut{devices="4"3}', "cut{=4}"):
+        with pytest.raises(InputError, match="O0002"):
+            pipelines.parse_pipeline(wrong, {})
+
+
 def test_an_option_of_what_might_run_is_named():
-    with pytest.raises(InputError, match=r"'weight-bits'[^$]*did you mean bits\?"):
+    with pytest.raises(InputError, match=r"'weight-bits'[^$]*did you mean layer-bits or bits\?"):
         pipelines.check_settings({"weight-bits": "4"}, pipelines.parse_pipeline("partition", {}), "neuromorphic")
 
 

@@ -14,7 +14,7 @@ from qsc.compiler import contracts
 from qsc.compiler.calibration import layer_grams
 from qsc.compiler.passes.base import Context
 from qsc.compiler.passes.quantize_weights import QuantizeWeights
-from qsc.compiler.passes.quantizers import CLIPS, KINDS, compensated, levels_of, quantize, stored_bits
+from qsc.compiler.passes.quantizers import CLIPS, KINDS, ROUNDINGS, compensated, levels_of, quantize, stored_bits
 from qsc.ir import GraphBuilder, InputError, Module, Type, ops
 from qsc.ir.interpreter import evaluate
 
@@ -92,6 +92,9 @@ def test_clipping_helps_where_one_weight_is_large():
         ({"quantizer": "ternry"}, "did you mean ternary"),
         ({"clip": "mean"}, "did you mean max"),
         ({"quantizer": "power-of-two", "bits": 6}, "it takes 2 to 5 there"),
+        ({"layer_bits": "fc1=17"}, "it takes 2 to 16 there"),
+        ({"layer_bits": "fc1"}, "as in"),
+        ({"layer_bits": "=3"}, "as in"),
     ],
 )
 def test_options_that_are_none(options: dict, words: str):
@@ -195,3 +198,19 @@ def test_the_pass_compensates(kind: str):
     assert any(not np.array_equal(after.weights[name], plain.weights[name]) for name in after.weights)
     assert pass_.run(before, Context(inputs=[x])).weights.keys() == after.weights.keys()
     assert pass_.run(before, Context()).weights.keys() == after.weights.keys()
+
+
+@pytest.mark.parametrize("rounding", ROUNDINGS)
+def test_layers_have_bits_of_their_own(rounding: str):
+    before = layers()
+    pass_ = QuantizeWeights(8, layer_bits="0 = 3", rounding=rounding)
+    context = Context()
+    after = pass_.run(before, context)
+    assert {"0.weight.q3", "shared.q8"} <= after.weights.keys()
+    assert np.abs(after.weights["0.weight.q3"]).max() == 3
+    assert [remark.message.split(",")[0][-9:] for remark in context.remarks] == ["at 3 bits", "at 8 bits"]
+    measured = pass_.measured(before, after)
+    assert measured.value <= measured.bound
+    assert set(QuantizeWeights(3).run(before, Context()).weights) - after.weights.keys() == {"shared.q3"}
+    with pytest.raises(InputError, match=r"there is no layer 'fc1'[^$]*known: 0, shared"):
+        QuantizeWeights(8, layer_bits="fc1=3").run(before, Context())
