@@ -7,6 +7,8 @@ from qsc.compiler import pipelines, registry
 from qsc.compiler.manager import Watch, run_passes
 from qsc.compiler.options import option_fields, option_type
 from qsc.compiler.passes.base import Context
+from qsc.compiler.passes.cut import Cut
+from qsc.compiler.passes.quantize_weights import QuantizeWeights
 from qsc.frontends.text import read
 from qsc.ir import InputError
 
@@ -88,8 +90,8 @@ def test_a_setting_that_no_pass_takes():
 
 def test_lists_are_written_in_quotes():
     text = 'cut{devices="4,3", reuse=false},quantize-weights{layer-bits="fc1=4,fc2=2"}'
-    cut, quantize = passes = pipelines.parse_pipeline(text, {})
-    assert (cut.devices, cut.reuse, quantize.layer_bits) == ("4,3", False, "fc1=4,fc2=2")
+    passes = pipelines.parse_pipeline(text, {})
+    assert passes == [Cut(devices="4,3", reuse=False), QuantizeWeights(layer_bits="fc1=4,fc2=2")]
     assert ",".join(map(pipelines.describe, passes)) == text
     for wrong in ('cut{devices="4,3}', 'cut{devices="4"3}', "cut{=4}"):
         with pytest.raises(InputError, match="O0002"):
