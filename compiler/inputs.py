@@ -61,7 +61,7 @@ def check_arrays(inputs: Sequence[Any], declared: Sequence[Value]) -> list[np.nd
         raise InputError.of("R0001", f"{len(inputs)} inputs are given, the model takes {len(declared)}: {wanted}")
     arrays = [as_array(x, value) for x, value in zip(inputs, declared, strict=True)]
     for array, value in zip(arrays, declared, strict=True):
-        if not _fits(array.shape, value.type.shape):
+        if not fits(array.shape, value.type.shape):
             raise InputError.of(
                 "R0001",
                 f"input {value.name} has shape {tuple(array.shape)}, the model takes {value.type}",
@@ -76,7 +76,8 @@ def check_arrays(inputs: Sequence[Any], declared: Sequence[Value]) -> list[np.nd
     return arrays
 
 
-def _fits(given: Sequence[int], wanted: Sequence[int]) -> bool:
+def fits(given: Sequence[int], wanted: Sequence[int]) -> bool:
+    """Whether an array of the shape `given` is of the declared shape `wanted`."""
     return len(given) == len(wanted) and all(w in (DYNAMIC, g) for g, w in zip(given, wanted, strict=True))
 
 
@@ -85,13 +86,13 @@ def _shape_help(given: tuple[int, ...], wanted: Type) -> str:
     if not wanted.batched:
         return ""
     batch = wanted.shape.index(DYNAMIC)
-    if _fits(given, wanted.shape[:batch] + wanted.shape[batch + 1 :]):
+    if fits(given, wanted.shape[:batch] + wanted.shape[batch + 1 :]):
         return f"it has no batch axis, written ?: numpy.expand_dims(x, {batch})"
     if batch == 0:
         return "the first axis, written ?, is the batch"
-    if _fits((given[1::-1] + given[2:]), wanted.shape):
+    if fits(given[1::-1] + given[2:], wanted.shape):
         return "time is the first axis, and the batch, written ?, the second: numpy.swapaxes(x, 0, 1)"
-    if _fits(given, wanted.shape[batch:]):
+    if fits(given, wanted.shape[batch:]):
         return "it has no time axis, which is the first: --encode makes spikes of numbers"
     return "the first axis is time; the second, written ?, is the batch"
 

@@ -11,7 +11,7 @@ import numpy as np
 from ...ir import InputError, Module, Value
 from ...ir.ops.neurons import EulerNeuron
 from ...ir.types import DYNAMIC, Type
-from ..inputs import choose_arrays, open_arrays
+from ..inputs import choose_arrays, fits, open_arrays
 from . import nir_data
 from .encoders import Encoder, Frame
 from .event_files import from_arrays, from_records, is_event_list, read_csv, write_events
@@ -101,8 +101,7 @@ def encoded(
 def _encoded(array: np.ndarray, value: Value, frame: Frame, encoder: Encoder) -> np.ndarray:
     steps, _, *shape = value.type.shape
     wanted = (steps, DYNAMIC, *shape) if encoder.timed else (DYNAMIC, *shape)
-    fits = array.ndim == len(wanted) and all(w in (DYNAMIC, n) for n, w in zip(array.shape, wanted, strict=True))
-    if not fits:
+    if not fits(array.shape, wanted):
         timed = array.ndim == len(value.type.shape)
         raise InputError.of(
             "R0001",
