@@ -19,6 +19,7 @@ from ..ir.diagnostics import counted, did_you_mean
 from ..ir.ops import Launch
 from ..ir.target import Target
 from . import registry
+from .report import idle_targets, idle_text
 
 if TYPE_CHECKING:
     from .bundle import Bundle
@@ -136,8 +137,8 @@ def check_bundle(bundle: Bundle, name: str, target: str | None = None, budget: P
             for launch in bundle.launches()
             if launch.device in targets
         ]
-        cases += [_nothing_on(name) for name in _empty(bundle)] if target is None else []
-        names = tuple(dict.fromkeys([*(t.name for t in targets.values()), *_empty(bundle)]))
+        cases += [_nothing_on(name) for name in idle_targets(bundle.manifest)] if target is None else []
+        names = tuple(dict.fromkeys([*(t.name for t in targets.values()), *idle_targets(bundle.manifest)]))
         illegal = not all(case.passed for case in cases)
         help = f"compile the model again with --target {target or names[0]}" if illegal else ""
     cases += [_budget_case(limit, bundle.costs[limit.key]) for limit in limits]
@@ -196,14 +197,8 @@ def _not_for(launch: Launch, target: str, why: str, other: str) -> InputError:
     return InputError.of("O0002", message, help=f"compile the model with --target {other}, and check that bundle")
 
 
-def _empty(bundle: Bundle) -> list[str]:
-    """The devices that the bundle was compiled for, where none of them runs a part of it."""
-    return [] if bundle.launches() else [t["name"] for t in bundle.manifest["targets"] if t["kind"] != "host"]
-
-
 def _nothing_on(name: str) -> Case:
-    text = f"no part of the model runs on {name}: the whole of it stays on the host"
-    return Case("launch", name, "0 ops", (Finding("operation", text),))
+    return Case("launch", name, "0 ops", (Finding("operation", idle_text([name])),))
 
 
 def _launch_case(bundle: Bundle, launch: Launch, target: Target) -> Case:

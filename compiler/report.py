@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -27,12 +27,19 @@ def show_cost(key: str, value: float) -> str:
     return f"{value:.4g} {unit}"
 
 
+def idle_targets(manifest: Mapping[str, Any]) -> list[str]:
+    """The devices that a bundle was compiled for, where none of them runs a part of it."""
+    return [] if manifest["costs_by_op"] else [t["name"] for t in manifest["targets"] if t["kind"] != "host"]
+
+
+def idle_text(names: Sequence[str]) -> str:
+    """That no part of the model runs on these targets."""
+    return f"no part of the model runs on {', '.join(names)}: the whole of it stays on the host"
+
+
 def idle_notice(manifest: Mapping[str, Any]) -> str:
     """A line that says that no part of the model runs on the targets; empty where one does, or where all are hosts."""
-    names = [t["name"] for t in manifest["targets"]]
-    if manifest["costs_by_op"] or all(t["kind"] == "host" for t in manifest["targets"]):
-        return ""
-    return f"no part of the model runs on {', '.join(names)}: the whole of it stays on the host"
+    return idle_text([t["name"] for t in manifest["targets"]]) if idle_targets(manifest) else ""
 
 
 def text_report(bundle: Bundle) -> str:
